@@ -1,0 +1,1 @@
+"""LND's gRPC messages (generated from `lnd.proto`, our subset) and the full paths of its methods."""
