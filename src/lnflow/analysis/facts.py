@@ -1,0 +1,203 @@
+"""What the analysis needs to know of one node and one window, as plain records.
+
+Money is msat, times UTC nanoseconds.  None is "not known", never zero.  `channel_id` and `peer_id` are the
+store's small numbers; channel 0 stands for every short channel id that is not ours.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from enum import IntEnum
+
+from msgspec import Struct
+
+from lnflow.domain.causes import Cause
+from lnflow.domain.channel import Policy
+from lnflow.domain.time import SECOND_NS
+
+# Upper bounds of the amount classes, sat: coarse where payments are rare, fine where they are frequent.
+AMOUNT_BOUNDS_SAT = (1_000, 10_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_000_000, 5_000_000)
+AMOUNT_BOUNDS_MSAT = tuple(sat * 1000 for sat in AMOUNT_BOUNDS_SAT)
+
+
+def amount_class(amount_msat: int) -> int:
+    """Return the class of an amount: how many of the bounds it has reached.
+
+    >>> amount_class(999_999), amount_class(1_000_000), amount_class(7_500_000_000)
+    (0, 1, 9)
+    """
+    return bisect_right(AMOUNT_BOUNDS_MSAT, amount_msat)
+
+
+class Circumstance(IntEnum):
+    """What else is stored about the time of a refusal."""
+
+    NONE = 0
+    LINK_DOWN = 1
+    """A stored interval says that no channel of the peer was active when the first attempt came."""
+    AFTER_RAISE = 2
+    """Our price for the channel rose within the 60 minutes before."""
+
+
+class Window(Struct, frozen=True, kw_only=True, gc=False):
+    """Half open: `since_ns` belongs to it, `until_ns` does not."""
+
+    since_ns: int
+    until_ns: int
+
+    @property
+    def length_s(self) -> float:
+        return max(0, self.until_ns - self.since_ns) / SECOND_NS
+
+
+class NodeFacts(Struct, frozen=True, kw_only=True, gc=False):
+    name: str
+    pubkey: str | None
+    alias: str | None
+    implementation: str | None
+    network: str | None
+
+
+class CoverageFacts(Struct, frozen=True, kw_only=True, gc=False):
+    """When we listened.  `first_ns` is the first covered instant of all, `covered_s` lies in the window."""
+
+    first_ns: int | None
+    last_ns: int | None
+    covered_s: float
+
+
+class ChannelFacts(Struct, frozen=True, kw_only=True, gc=False):
+    """One channel of ours, open or closed, as last seen before the window's end."""
+
+    channel_id: int
+    scid: int | None
+    scids: tuple[int, ...]
+    channel_point: str | None
+    peer_id: int | None
+    peer_pubkey: str | None
+    peer_alias: str | None
+    capacity_sat: int | None
+    local_msat: int | None
+    remote_msat: int | None
+    balance_ns: int | None
+    active: bool | None
+    closed: bool
+    ours: Policy | None
+    theirs: Policy | None
+    private: bool | None = None
+
+
+class DemandGroup(Struct, frozen=True, kw_only=True, gc=False):
+    """Refused wishes to leave by one channel, alike in cause, circumstance and size.
+
+    `attempts` counts every try, `demands` each wish once.  `recovered` are the wishes of which a later try
+    was passed on or settled; the `open_` figures leave them out and are once per wish.
+    """
+
+    channel_id: int
+    cause: Cause
+    circumstance: Circumstance
+    amount_class: int | None
+    """None: the node gave no amounts (LND's HTLC_ADD_FAILED)."""
+    oversize: bool
+    """True: more than the largest channel with that peer could ever hold."""
+    attempts: int
+    attempted_msat: int
+    offered_fee_msat: int
+    demands: int
+    recovered: int
+    open_msat: int
+    open_fee_msat: int
+    open_fee_squares: float
+    """Sum of the squares of the open fees, msat squared: how unequal the wishes are."""
+
+
+class EndGroup(Struct, frozen=True, kw_only=True, gc=False):
+    """What became of the attempts we passed on by one channel, seen live in covered time."""
+
+    channel_id: int
+    amount_class: int | None
+    """None: of all sizes together."""
+    settled: int
+    downstream: int
+
+
+class RefusalTotal(Struct, frozen=True, kw_only=True, gc=False):
+    cause: Cause
+    attempts: int
+    attempted_msat: int
+    offered_fee_msat: int
+
+
+class SettledTotal(Struct, frozen=True, kw_only=True, gc=False):
+    forwards: int
+    amount_out_msat: int
+    income_msat: int
+
+
+class OutcomeTotal(Struct, frozen=True, kw_only=True, gc=False):
+    """Attempts of covered time by their end; each HTLC is one."""
+
+    settled: int
+    failed_here: int
+    failed_downstream: int
+    pending: int
+
+
+class DownstreamTotal(Struct, frozen=True, kw_only=True, gc=False):
+    attempts: int
+    attempted_msat: int
+    offered_fee_msat: int
+
+
+class ChannelFlow(Struct, frozen=True, kw_only=True, gc=False):
+    """What passed one channel in the window; `active_s` of `watched_s` it was known to be usable."""
+
+    channel_id: int
+    in_forwards: int
+    in_msat: int
+    out_forwards: int
+    out_msat: int
+    earned_msat: int
+    sourced_msat: int
+    out_refused: int
+    out_downstream: int
+    active_s: float | None = None
+    watched_s: float | None = None
+
+
+class WindowFacts(Struct, frozen=True, kw_only=True):
+    """Everything `analyze` is made of.
+
+    `stored_since_ns` and `stored_until_ns` bound what the store has at all (None: nothing).
+    """
+
+    node: NodeFacts
+    window: Window
+    coverage: CoverageFacts
+    settled: SettledTotal
+    outcomes: OutcomeTotal
+    downstream: DownstreamTotal
+    refusals: tuple[RefusalTotal, ...]
+    demands: tuple[DemandGroup, ...]
+    ends: tuple[EndGroup, ...]
+    channels: tuple[ChannelFacts, ...]
+    stored_since_ns: int | None
+    stored_until_ns: int | None
+    rounded: bool = False
+    """True: the window reaches beyond the raw rows, so its ends were rounded to whole hours."""
+    shed_events: int = 0
+
+
+class FailureFacts(Struct, frozen=True, kw_only=True, gc=False):
+    """One row of the failure table; which keys are set depends on what it is by."""
+
+    cause: Cause
+    attempts: int
+    attempted_msat: int
+    offered_fee_msat: int
+    settled: int | None
+    in_peer_id: int | None = None
+    out_peer_id: int | None = None
+    channel_id: int | None = None
+    hour_ns: int | None = None
