@@ -6,37 +6,12 @@ store's small numbers; channel 0 stands for every short channel id that is not o
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from enum import IntEnum
-
 from msgspec import Struct
 
-from lnflow.domain.causes import Cause
+from lnflow.domain.amounts import AMOUNT_BOUNDS_MSAT, AMOUNT_BOUNDS_SAT, amount_class
+from lnflow.domain.causes import Cause, Circumstance
 from lnflow.domain.channel import Policy
 from lnflow.domain.time import SECOND_NS
-
-# Upper bounds of the amount classes, sat: coarse where payments are rare, fine where they are frequent.
-AMOUNT_BOUNDS_SAT = (1_000, 10_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_000_000, 5_000_000)
-AMOUNT_BOUNDS_MSAT = tuple(sat * 1000 for sat in AMOUNT_BOUNDS_SAT)
-
-
-def amount_class(amount_msat: int) -> int:
-    """Return the class of an amount: how many of the bounds it has reached.
-
-    >>> amount_class(999_999), amount_class(1_000_000), amount_class(7_500_000_000)
-    (0, 1, 9)
-    """
-    return bisect_right(AMOUNT_BOUNDS_MSAT, amount_msat)
-
-
-class Circumstance(IntEnum):
-    """What else is stored about the time of a refusal."""
-
-    NONE = 0
-    LINK_DOWN = 1
-    """A stored interval says that no channel of the peer was active when the first attempt came."""
-    AFTER_RAISE = 2
-    """Our price for the channel rose within the 60 minutes before."""
 
 
 class Window(Struct, frozen=True, kw_only=True, gc=False):
@@ -110,6 +85,8 @@ class DemandGroup(Struct, frozen=True, kw_only=True, gc=False):
     open_fee_msat: int
     open_fee_squares: float
     """Sum of the squares of the open fees, msat squared: how unequal the wishes are."""
+    largest_msat: int | None = None
+    """The largest single wish that stayed open."""
 
 
 class EndGroup(Struct, frozen=True, kw_only=True, gc=False):
@@ -120,6 +97,7 @@ class EndGroup(Struct, frozen=True, kw_only=True, gc=False):
     """None: of all sizes together."""
     settled: int
     downstream: int
+    settled_msat: int = 0
 
 
 class RefusalTotal(Struct, frozen=True, kw_only=True, gc=False):
@@ -197,6 +175,8 @@ class FailureFacts(Struct, frozen=True, kw_only=True, gc=False):
     attempted_msat: int
     offered_fee_msat: int
     settled: int | None
+    downstream: int | None
+    """What else came under the same key (not of this cause): settled and failed downstream."""
     in_peer_id: int | None = None
     out_peer_id: int | None = None
     channel_id: int | None = None

@@ -1,0 +1,339 @@
+"""The documents of `--json`: stable, documented in docs/reference/json-output.md, drawn by every face.
+
+Amounts are integers in the unit of their name, times ISO 8601 in UTC with `Z`, short channel ids text,
+public keys hex.  Unknown is null, never 0 and never a missing key.  Keys are added, never renamed.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+SCHEMA_VERSION = "1"
+
+ProblemName = Literal["liquidity", "offline", "size", "fee", "stale_fee", "slots", "unattributed", "other"]
+Action = Literal[
+    "rebalance_outbound",
+    "rebalance_inbound",
+    "lower_fees",
+    "raise_fees",
+    "increase_capacity",
+    "raise_max_htlc",
+    "fix_uptime",
+    "investigate",
+]
+GroupKey = Literal["cause", "peer", "channel", "in_peer", "pair", "hour"]
+CheckStatus = Literal["ok", "warn", "fail"]
+FlowClass = Literal["source", "sink", "balanced", "dormant"]
+
+
+class Document(Struct, frozen=True, kw_only=True):
+    """Anything a face may print."""
+
+
+class NodeDocument(Document, frozen=True, kw_only=True):
+    name: str
+    pubkey: str | None
+    alias: str | None
+    implementation: str | None
+    network: str | None
+
+
+class WindowDocument(Document, frozen=True, kw_only=True):
+    since: str
+    until: str
+
+
+class SettledDocument(Document, frozen=True, kw_only=True):
+    forwards: int
+    amount_out_msat: int
+    income_msat: int
+
+
+class AttemptsDocument(Document, frozen=True, kw_only=True):
+    total: int
+    settled: int
+    failed_here: int
+    failed_downstream: int
+    pending: int
+
+
+class CauseDocument(Document, frozen=True, kw_only=True):
+    cause: str
+    attempts: int
+    attempted_msat: int
+    offered_fee_msat: int
+    confidence: float | None
+    """Of the attribution: 1 on LND, whose enums say it; a share where it had to be told from facts."""
+
+
+class DownstreamDocument(Document, frozen=True, kw_only=True):
+    attempts: int
+    attempted_msat: int
+    offered_fee_msat: int
+
+
+class TotalsDocument(Document, frozen=True, kw_only=True):
+    naive_missed_msat: int
+    expected_missed_msat: int
+    low_msat: int
+    high_msat: int
+    per_month_msat: int | None
+
+
+class OpportunityChannel(Document, frozen=True, kw_only=True):
+    scid: str | None
+    channel_point: str | None
+    capacity_sat: int | None
+    local_sat: int | None
+    attempts: int
+
+
+class UrgencyParts(Document, frozen=True, kw_only=True):
+    revenue: float
+    frequency: float
+    rate: float
+
+
+class MarginalGain(Document, frozen=True, kw_only=True):
+    added_sat: int
+    gain_per_month_msat: int
+    low_msat: int
+    high_msat: int
+
+
+class Recommendation(Document, frozen=True, kw_only=True):
+    type: Action
+    channel: str | None
+    amount_sat: int | None
+    max_ppm: int | None
+    fee_ppm: int | None
+    max_htlc_msat: int | None
+    gain_per_month_msat: int | None
+    cost_msat: int | None
+    confidence: float
+    text: str
+    evidence: list[str]
+
+
+class Opportunity(Document, frozen=True, kw_only=True):
+    """What one peer's channels could not do for one reason, and what would mend it."""
+
+    rank: int
+    peer_pubkey: str | None
+    peer_alias: str | None
+    channels: list[OpportunityChannel]
+    cause: ProblemName
+    confidence: float
+    attempts: int
+    attempted_msat: int
+    demands: int
+    servable_demands: int
+    offered_fee_msat: int
+    settle_chance: float | None
+    expected_missed_msat: int
+    low_msat: int
+    high_msat: int
+    per_month_msat: int | None
+    failure_rate: float
+    urgency: float
+    urgency_parts: UrgencyParts
+    current_outbound_fee_ppm: int | None
+    marginal_gain: list[MarginalGain]
+    recommendation: Recommendation
+
+
+class Note(Document, frozen=True, kw_only=True):
+    code: str
+    text: str
+
+
+class Verdict(Document, frozen=True, kw_only=True):
+    """Why the list is empty: `well_served`, `little_traffic` or `watched_briefly`."""
+
+    code: Literal["well_served", "little_traffic", "watched_briefly"]
+    text: str
+    evidence: list[str]
+
+
+class AnalyzeDocument(Document, frozen=True, kw_only=True):
+    schema_version: str = SCHEMA_VERSION
+    node: NodeDocument
+    window: WindowDocument
+    collecting_since: str | None
+    covered_s: int
+    coverage: float
+    settled: SettledDocument
+    attempts: AttemptsDocument
+    failures: list[CauseDocument]
+    downstream: DownstreamDocument
+    totals: TotalsDocument
+    opportunities: list[Opportunity]
+    verdict: Verdict | None
+    notes: list[Note]
+
+
+class Rejection(Document, frozen=True, kw_only=True):
+    line: int | None
+    reason: str
+
+
+class ImportedFile(Document, frozen=True, kw_only=True):
+    path: str
+    kind: str
+    rows_read: int
+    new: int
+    known: int
+    rejected: int
+    rejections: list[Rejection]
+
+
+class ImportTotals(Document, frozen=True, kw_only=True):
+    rows_read: int
+    new: int
+    known: int
+    rejected: int
+
+
+class ImportDocument(Document, frozen=True, kw_only=True):
+    files: list[ImportedFile]
+    totals: ImportTotals
+    rows_per_s: float | None
+
+
+class FailureRow(Document, frozen=True, kw_only=True):
+    """One row of `lnflow failures`; only the keys that it is grouped by are there, beside `cause`."""
+
+    hour: str | UnsetType = UNSET
+    in_peer_pubkey: str | UnsetType | None = UNSET
+    in_peer_alias: str | UnsetType | None = UNSET
+    peer_pubkey: str | UnsetType | None = UNSET
+    peer_alias: str | UnsetType | None = UNSET
+    scid: str | UnsetType | None = UNSET
+    channel_point: str | UnsetType | None = UNSET
+    cause: str
+    attempts: int
+    attempted_msat: int
+    offered_fee_msat: int
+    settled: int | None
+    failure_rate: float | None
+
+
+class FailuresDocument(Document, frozen=True, kw_only=True):
+    window: WindowDocument
+    coverage: float
+    by: GroupKey
+    rows: list[FailureRow]
+    notes: list[Note]
+
+
+class PolicyDocument(Document, frozen=True, kw_only=True):
+    base_fee_msat: int
+    fee_ppm: int
+    inbound_base_fee_msat: int
+    inbound_fee_ppm: int
+    min_htlc_msat: int
+    max_htlc_msat: int | None
+    time_lock_delta: int
+    disabled: bool
+
+
+class ChannelCause(Document, frozen=True, kw_only=True):
+    cause: str
+    attempts: int
+    attempted_msat: int
+    offered_fee_msat: int
+
+
+class ProfitDocument(Document, frozen=True, kw_only=True):
+    """What the channel made in the window; costs are null until they are read from the node."""
+
+    earned_msat: int
+    sourced_msat: int
+    rebalance_cost_msat: int | None
+    onchain_cost_msat: int | None
+    net_msat: int | None
+
+
+class ChannelDocument(Document, frozen=True, kw_only=True):
+    scid: str | None
+    scids: list[str]
+    channel_point: str | None
+    peer_pubkey: str | None
+    peer_alias: str | None
+    capacity_sat: int | None
+    local_sat: int | None
+    remote_sat: int | None
+    balance_at: str | None
+    active: bool | None
+    closed: bool
+    private: bool | None
+    our_policy: PolicyDocument | None
+    peer_policy: PolicyDocument | None
+    in_forwards: int
+    in_msat: int
+    in_msat_per_day: int | None
+    out_forwards: int
+    out_msat: int
+    out_msat_per_day: int | None
+    earned_msat: int
+    sourced_msat: int
+    failed_here: int
+    failed_downstream: int
+    failures: list[ChannelCause]
+    uptime: float | None
+    flow_class: FlowClass | None
+    hours_to_empty: float | None
+    profit: ProfitDocument
+
+
+class ChannelsDocument(Document, frozen=True, kw_only=True):
+    """`lnflow channels`; `lnflow channel ID` has exactly one in `channels`."""
+
+    schema_version: str = SCHEMA_VERSION
+    node: NodeDocument
+    window: WindowDocument
+    coverage: float
+    channels: list[ChannelDocument]
+    notes: list[Note]
+
+
+class FlowDocument(Document, frozen=True, kw_only=True):
+    scid: str | None
+    peer_alias: str | None
+    flow_class: FlowClass | None
+    net_out_msat_per_day: int | None
+    hours_to_empty: float | None
+
+
+class ChannelProfit(Document, frozen=True, kw_only=True):
+    scid: str | None
+    peer_alias: str | None
+    profit: ProfitDocument
+
+
+class ReportDocument(AnalyzeDocument, frozen=True, kw_only=True):
+    """`analyze`'s document with channels, flows and profit added."""
+
+    channels: list[ChannelDocument]
+    flows: list[FlowDocument]
+    profit: list[ChannelProfit]
+
+
+class Check(Document, frozen=True, kw_only=True):
+    name: str
+    status: CheckStatus
+    found: str
+    remedy: str | None
+
+
+class DoctorDocument(Document, frozen=True, kw_only=True):
+    ok: bool
+    checks: list[Check]
+
+
+def encode(document: Document) -> bytes:
+    """Return the document as indented JSON in UTF-8, ended by a newline."""
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"

@@ -1,0 +1,66 @@
+"""Which problem a refusal belongs to: what would have to change for it not to happen again.
+
+LND says why it refused, but some of its words have several meanings: an absent link is downtime only if
+downtime is stored, an underpaid fee is ours only if the sender had time to hear of our price.
+"""
+
+from __future__ import annotations
+
+from lnflow.analysis.facts import ChannelFacts, Circumstance, DemandGroup
+from lnflow.domain.causes import Cause, Problem
+
+# Refusals that the sender has to mend (or that are somebody's game): shown, never counted as missed.
+SENDERS_FAULT = frozenset(
+    {
+        Cause.EXPIRY_TOO_SOON,
+        Cause.EXPIRY_TOO_FAR,
+        Cause.INCORRECT_CLTV_EXPIRY,
+        Cause.CIRCULAR_ROUTE,
+        Cause.INCOMPLETE_FORWARD,
+        Cause.INVALID_ONION,
+        Cause.UNRECOGNISED,
+    }
+)
+
+
+def problem_of(group: DemandGroup, channel: ChannelFacts | None) -> Problem | None:
+    """Return the problem, or None for what is nobody's opportunity.
+
+    None means a channel that is not ours (an invented id) or one that is closed.  `channel` is None for an
+    outgoing side nobody could tell; slot exhaustion keeps its meaning without it.
+    """
+    if channel is None or channel.closed:
+        return Problem.SLOTS if group.cause is Cause.HTLC_ADD_FAILED and channel is None else None
+    match group.cause:
+        case Cause.INSUFFICIENT_BALANCE:
+            return Problem.LIQUIDITY
+        case Cause.HTLC_EXCEEDS_MAX:
+            return Problem.SIZE
+        case Cause.FEE_INSUFFICIENT:
+            return Problem.STALE_FEE if group.circumstance is Circumstance.AFTER_RAISE else Problem.FEE
+        case Cause.UNKNOWN_NEXT_PEER | Cause.LINK_NOT_ELIGIBLE:
+            return Problem.OFFLINE if group.circumstance is Circumstance.LINK_DOWN else Problem.UNATTRIBUTED
+        case Cause.HTLC_ADD_FAILED:
+            return Problem.SLOTS
+        case Cause.UNATTRIBUTED:
+            return Problem.UNATTRIBUTED
+        case _:
+            return Problem.OTHER
+
+
+def is_missed(group: DemandGroup) -> bool:
+    """Return whether open wishes of the group could have been income: not for the sender's own faults."""
+    return group.cause not in SENDERS_FAULT
+
+
+# How sure we are that the problem is the one named, before the amount of evidence is considered.
+PROBLEM_CONFIDENCE = {
+    Problem.LIQUIDITY: 1.0,
+    Problem.OFFLINE: 1.0,
+    Problem.SIZE: 1.0,
+    Problem.FEE: 0.6,  # an old price may have been in gossip for longer than the hour we look back
+    Problem.STALE_FEE: 0.8,
+    Problem.SLOTS: 0.7,  # slots, in-flight limit, fee exposure or an unresponsive peer look alike
+    Problem.UNATTRIBUTED: 0.4,
+    Problem.OTHER: 0.3,
+}
