@@ -1,16 +1,29 @@
-"""The chance that an attempt settles if we pass it on: beta-binomial, shrunk to the node's own average."""
+"""The chance that an attempt settles if we pass it on, by peer and size: beta-binomial, shrunk step by step.
+
+The node's average is the prior of each amount class, the class (scaled by how the peer does overall) the
+prior of the peer's own class.  Where nothing of a size was ever passed on, the chance of the next smaller
+class is halved: large amounts that never settle must not become large expected losses.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-PRIOR_STRENGTH = 8.0  # a peer's own record outweighs the node's average from 8 attempts on
+from lnflow.domain.amounts import AMOUNT_BOUNDS_SAT
+
+STRENGTH = 8.0  # a record of 8 attempts weighs as much as the prior
+UNTRIED_FACTOR = 0.5
+_CLASSES = len(AMOUNT_BOUNDS_SAT) + 1
+_MIN, _MAX = 0.005, 0.995
+
+Ends = tuple[int, int]
+"""(settled, failed downstream)."""
 
 
 class Chance(Struct, frozen=True, kw_only=True, gc=False):
-    """A Beta distribution; `settled` and `downstream` are the peer's own evidence in it."""
+    """A Beta distribution with its own evidence."""
 
     alpha: float
     beta: float
@@ -21,29 +34,69 @@ class Chance(Struct, frozen=True, kw_only=True, gc=False):
     def mean(self) -> float:
         return self.alpha / (self.alpha + self.beta)
 
-
-def node_average(ends: Iterable[tuple[int, int]]) -> float:
-    """Return the node's share of settled among passed-on attempts, with one of each added.
-
-    >>> node_average([])
-    0.5
-    """
-    settled = downstream = 0
-    for s, d in ends:
-        settled += s
-        downstream += d
-    return (settled + 1) / (settled + downstream + 2)
+    @property
+    def variance(self) -> float:
+        n = self.alpha + self.beta
+        return self.alpha * self.beta / (n * n * (n + 1))
 
 
-def chance_of(settled: int, downstream: int, prior_mean: float, strength: float = PRIOR_STRENGTH) -> Chance:
-    """Return the posterior for one peer.
+def posterior(ends: Ends, prior_mean: float) -> Chance:
+    """Return the chance after seeing `ends`, starting from `prior_mean` worth 8 attempts.
 
-    >>> chance_of(8, 0, prior_mean=0.5).mean
+    >>> posterior((8, 0), prior_mean=0.5).mean
     0.75
     """
+    settled, downstream = ends
+    prior = min(_MAX, max(_MIN, prior_mean))
     return Chance(
-        alpha=strength * prior_mean + settled,
-        beta=strength * (1 - prior_mean) + downstream,
+        alpha=STRENGTH * prior + settled,
+        beta=STRENGTH * (1 - prior) + downstream,
         settled=settled,
         downstream=downstream,
     )
+
+
+class SettleChances:
+    """Chances of one node and window; `by_peer` holds (peer, amount class or None) → ends."""
+
+    def __init__(self, by_peer: Mapping[tuple[object, int | None], Ends]) -> None:
+        self._own = by_peer
+        self._peers = _summed((peer, ends) for (peer, _), ends in by_peer.items())
+        self.settled = sum(s for s, _ in self._peers.values())
+        self.downstream = sum(d for _, d in self._peers.values())
+        self.average = (self.settled + 1) / (self.settled + self.downstream + 2)
+        self._class_means = self._by_class()
+
+    def of(self, peer: object, amount_class: int | None) -> Chance:
+        """Return the chance for one peer and size; None for the size means that it is not known."""
+        overall = posterior(self._peers.get(peer, (0, 0)), self.average)
+        if amount_class is None:
+            return overall
+        prior = self._class_means[amount_class] * overall.mean / self.average
+        return posterior(self._own.get((peer, amount_class), (0, 0)), prior)
+
+    def _by_class(self) -> list[float]:
+        classes: dict[int, Ends] = {}
+        for (_, index), (settled, downstream) in self._own.items():
+            if index is not None:
+                s, d = classes.get(index, (0, 0))
+                classes[index] = (s + settled, d + downstream)
+        if not classes:
+            return [self.average] * _CLASSES
+        means: list[float] = []
+        prior = self.average
+        for index in range(_CLASSES):
+            # Untried between tried classes is no news; untried above all of them is.
+            prior = posterior(classes.get(index, (0, 0)), prior).mean
+            if index > max(classes):
+                prior *= UNTRIED_FACTOR
+            means.append(prior)
+        return means
+
+
+def _summed(pairs: Iterable[tuple[object, Ends]]) -> dict[object, Ends]:
+    sums: dict[object, Ends] = {}
+    for key, (settled, downstream) in pairs:
+        s, d = sums.get(key, (0, 0))
+        sums[key] = (s + settled, d + downstream)
+    return sums

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from lnflow.domain.amounts import AMOUNT_BOUNDS_MSAT, AMOUNT_BOUNDS_SAT, amount_class
 from lnflow.domain.causes import Cause, Circumstance
 from lnflow.domain.channel import Policy
 from lnflow.domain.time import SECOND_NS

@@ -6,8 +6,8 @@ downtime is stored, an underpaid fee is ours only if the sender had time to hear
 
 from __future__ import annotations
 
-from lnflow.analysis.facts import ChannelFacts, Circumstance, DemandGroup
-from lnflow.domain.causes import Cause, Problem
+from lnflow.analysis.facts import ChannelFacts, DemandGroup
+from lnflow.domain.causes import Cause, Circumstance, Problem
 
 # Refusals that the sender has to mend (or that are somebody's game): shown, never counted as missed.
 SENDERS_FAULT = frozenset(
@@ -33,7 +33,8 @@ def problem_of(group: DemandGroup, channel: ChannelFacts | None) -> Problem | No
         return Problem.SLOTS if group.cause is Cause.HTLC_ADD_FAILED and channel is None else None
     match group.cause:
         case Cause.INSUFFICIENT_BALANCE:
-            return Problem.LIQUIDITY
+            # No balance could serve more than the channel holds: that takes capacity.
+            return Problem.SIZE if group.oversize else Problem.LIQUIDITY
         case Cause.HTLC_EXCEEDS_MAX:
             return Problem.SIZE
         case Cause.FEE_INSUFFICIENT:
