@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import lzma
 import os
 import stat
@@ -10,7 +11,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from lnflow.domain.errors import InputError
 
@@ -32,6 +33,11 @@ class _Unpacker(Protocol):
     @property
     def unused_data(self) -> bytes: ...
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+class _Readable(Protocol):
+    def read1(self, size: int, /) -> bytes: ...
+    def close(self) -> None: ...
 
 
 class _Gzip:
@@ -76,7 +82,7 @@ class Source:
     standard input) it is the progress of compressed files too.
     """
 
-    def __init__(self, name: str, raw: BinaryIO, bytes_total: int | None) -> None:
+    def __init__(self, name: str, raw: _Readable, bytes_total: int | None) -> None:
         self.name = name
         self.bytes_read = 0
         self.bytes_total = bytes_total
@@ -133,7 +139,7 @@ class Source:
 
     def _read_raw(self) -> bytes:
         try:
-            data = self._raw.read(_READ_BYTES)
+            data = self._raw.read1(_READ_BYTES)
         except OSError as error:
             self.failure = f"reading stopped after {self.bytes_read:,} bytes: {error.strerror or error}"
             return b""
@@ -161,8 +167,8 @@ class Source:
                 produced += len(data)
                 if produced > _BOMB_FLOOR_BYTES and produced > _BOMB_RATIO * self.bytes_read:
                     self.failure = (
-                        f"the {form} archive unpacks to more than {_BOMB_RATIO} times its size: this is no log; "
-                        "unpack it yourself if it is"
+                        f"the {form} archive unpacks to more than {_BOMB_RATIO} times its size: "
+                        "if it is no bomb, unpack it yourself"
                     )
                     return b""
                 if data:
@@ -190,7 +196,7 @@ def open_source(path: Path | str) -> Source:
     if not stat.S_ISREG(facts.st_mode):
         os.close(descriptor)
         raise InputError(f"{path}: is not a file (a pipe can be read as standard input: '-')")
-    return Source(str(path), os.fdopen(descriptor, "rb", buffering=0), facts.st_size)
+    return Source(str(path), io.BufferedReader(io.FileIO(descriptor)), facts.st_size)
 
 
 def files_below(path: Path | str) -> list[Path | str]:

@@ -1,0 +1,225 @@
+"""JSON of any length through a sliding window of text: memory stays flat, and a bad value costs only itself.
+
+One value is decoded at a time by the standard library's scanner; the window holds at most one value
+(`ELEMENT_CHARS`) and one piece of input.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from typing import NoReturn
+
+ELEMENT_CHARS = 1 << 20  # an event is 0.5 kB, a channel 2 kB, a payment of many parts some 100 kB
+_KEEP_CHARS = 1 << 16
+_NEAR_END_CHARS = 16  # a literal, a number or an escape that the window cuts is no longer
+_BLANK = " \t\r\n\x1e\ufeff"  # \x1e: RFC 7464 sequences
+_blank = re.compile(f"[{_BLANK}]*")
+_structure = re.compile(r'["\\{}\[\],\n]')
+
+
+class BadValue(Exception):
+    """The text at this place is no JSON value that we take; the message says why."""
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+# Fractions as Decimal: Core Lightning's times lose their last digits as floats.
+_decoder = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
+
+
+class JsonWindow:
+    """A cursor over JSON text that is read as it is needed.
+
+    With `by_line` a value never goes on in the next line, so that a cut one costs only its own line.
+    """
+
+    def __init__(self, read: Callable[[], bytes], *, by_line: bool = False) -> None:
+        self.by_line = by_line
+        self._read = read
+        self._utf8 = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        self._text = ""
+        self._at = 0
+        self._ended = False
+        self._suspect = False  # some byte was not UTF-8: look for it in every value from now on
+        self._line, self._counted = 1, 0
+        self._column_before = 0
+
+    @property
+    def line(self) -> int:
+        """Line of the cursor, counted from 1."""
+        self._line += self._text.count("\n", self._counted, self._at)
+        self._counted = self._at
+        return self._line
+
+    def peek(self) -> str:
+        """Return the next character that is not blank, without taking it; nothing at the end."""
+        while True:
+            found = _blank.match(self._text, self._at)
+            assert found is not None
+            self._at = found.end()
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._fill():
+                return ""
+
+    def take(self, char: str) -> bool:
+        """Step over the next character if it is this one."""
+        if self.peek() != char:
+            return False
+        self._at += 1
+        return True
+
+    def value(self) -> object:
+        """Take the next value; raise `BadValue` with the cursor still before it."""
+        if not self.peek():
+            raise BadValue("the file ends here: it is truncated")
+        while True:
+            try:
+                value, end = _decoder.raw_decode(self._text, self._at)
+            except RecursionError:
+                raise BadValue("nested too deeply") from None
+            except json.JSONDecodeError as error:
+                if self._is_cut(error) and self._fill():
+                    continue
+                if self._ended and self._is_cut(error):
+                    raise BadValue("truncated: the file ends inside of it") from None
+                where = f" (character {error.pos - self._at + 1})"
+                raise BadValue(f"no valid JSON: {error.msg.lower()}{where}") from None
+            except ValueError as error:
+                raise BadValue(f"no valid JSON: {error}") from None
+            if end < len(self._text) or isinstance(value, str | list | dict) or not self._fill():
+                break
+        size = end - self._at
+        if size > ELEMENT_CHARS:
+            raise BadValue(_too_long())
+        if self._suspect and not _is_utf8(self._text[self._at : end]):
+            raise BadValue("not valid UTF-8")
+        self._at = end
+        return value
+
+    def skip_bad(self, *, depth: int = 0, column: int | None = None) -> bool:
+        """Go to where the next value can begin after the one at the cursor turned out to be bad.
+
+        That is at the end of the line if values keep to their lines; else behind its closing bracket, or
+        before a line that begins with an object no deeper than this one began, if that comes first.  `depth`
+        brackets of it are open at the cursor already; `column` is where it began.  Return whether the cursor
+        is at the end of a line.
+        """
+        self.peek()
+        if self.by_line:
+            return self._to_line_end()
+        column = self.column if column is None else column
+        start, quoted, escaped_at = self._at, False, -1
+        while True:
+            text = self._text
+            for token in _structure.finditer(text, self._at):
+                at, char = token.start(), token.group()
+                if at == escaped_at:
+                    continue
+                if char == "\n":
+                    if depth == 0 or self._object_begins(at + 1, column):
+                        self._at = at
+                        return True
+                    quoted = False  # a raw line break cannot stand in a string
+                elif char == "\\":
+                    escaped_at = at + 1 if quoted else -1
+                elif char == '"':
+                    quoted = not quoted
+                elif quoted:
+                    continue
+                elif char in "{[":
+                    depth += 1
+                elif depth == 0:
+                    self._at = max(at, start + 1)  # a comma or the end of what it stands in
+                    return False
+                elif char in "}]":
+                    depth -= 1
+                    if depth == 0:
+                        self._at = at + 1
+                        return False
+            self._at = len(text)
+            if self._at < len(self._text):
+                continue
+            if not self._fill():
+                return False
+            start = -1
+            escaped_at -= len(text)
+
+    def _to_line_end(self) -> bool:
+        while (end := self._text.find("\n", self._at)) < 0:
+            self._at = len(self._text)
+            if not self._fill():
+                return False
+        self._at = end
+        return True
+
+    def _object_begins(self, start: int, column: int) -> bool:
+        while len(self._text) - start <= column and self._append():
+            pass
+        line = self._text[start : start + column + 1]
+        return line.lstrip(" \t").startswith("{")
+
+    @property
+    def column(self) -> int:
+        """How far into its line the cursor is (at most 256: enough to compare indentations)."""
+        newline = self._text.rfind("\n", 0, self._at)
+        column = self._at - newline - 1 if newline >= 0 else self._at + self._column_before
+        return min(column, 256)
+
+    def _is_cut(self, error: json.JSONDecodeError) -> bool:
+        if self.by_line and "\n" in self._text[self._at : error.pos + _NEAR_END_CHARS]:
+            return False
+        if not error.msg.startswith("Unterminated") and error.pos < len(self._text) - _NEAR_END_CHARS:
+            return False
+        if len(self._text) - self._at > ELEMENT_CHARS:
+            raise BadValue(_too_long())
+        return True
+
+    def _fill(self) -> bool:
+        """Drop what was passed and read more; False at the end."""
+        if self._at > _KEEP_CHARS or self._at == len(self._text):
+            column = self.column
+            self._line += self._text.count("\n", self._counted, self._at)
+            self._text = self._text[self._at :]
+            self._at, self._counted = 0, 0
+            self._column_before = column
+        return self._append()
+
+    def _append(self) -> bool:
+        while not self._ended:
+            data = self._read()
+            more = self._utf8.decode(data, final=not data)
+            self._ended = not data
+            if more:
+                self._suspect = self._suspect or not _is_utf8(more)
+                # Twice as much each time, so that a long value is scanned only a few times.
+                pieces, wanted = [more], len(self._text) - self._at
+                held = len(more)
+                while held < wanted and (data := self._read()):
+                    more = self._utf8.decode(data)
+                    self._suspect = self._suspect or not _is_utf8(more)
+                    pieces.append(more)
+                    held += len(more)
+                self._text += "".join(pieces)
+                return True
+        return False
+
+
+def _is_utf8(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _too_long() -> str:
+    return f"longer than {ELEMENT_CHARS // 1024:,} KiB: nothing that a node prints is"
