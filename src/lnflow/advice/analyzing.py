@@ -1,0 +1,191 @@
+"""The `analyze` document: facts → findings → ranked opportunities, totals, notes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from lnflow.advice.documents import (
+    AnalyzeDocument,
+    AttemptsDocument,
+    CauseDocument,
+    DownstreamDocument,
+    NodeDocument,
+    Opportunity,
+    OpportunityChannel,
+    ProblemName,
+    Recommendation,
+    SettledDocument,
+    TotalsDocument,
+    UrgencyParts,
+    WindowDocument,
+)
+from lnflow.advice.notes import notes_of
+from lnflow.advice.recommend import idle_sources, outbound_ppm, recommend
+from lnflow.advice.verdict import judge
+from lnflow.analysis.facts import NodeFacts, Window, WindowFacts
+from lnflow.analysis.findings import Finding, Findings, find
+from lnflow.domain.causes import Problem
+from lnflow.domain.scid import scid_text
+from lnflow.domain.time import iso_utc
+
+View = Literal["liquidity", "fee", "capacity"]
+
+VIEWS: dict[View, frozenset[Problem]] = {
+    "liquidity": frozenset({Problem.LIQUIDITY}),
+    "fee": frozenset({Problem.FEE, Problem.STALE_FEE}),
+    "capacity": frozenset({Problem.SIZE, Problem.SLOTS}),
+}
+
+_NAMES: dict[Problem, ProblemName] = {
+    Problem.LIQUIDITY: "liquidity",
+    Problem.OFFLINE: "offline",
+    Problem.SIZE: "size",
+    Problem.FEE: "fee",
+    Problem.STALE_FEE: "stale_fee",
+    Problem.SLOTS: "slots",
+    Problem.UNATTRIBUTED: "unattributed",
+    Problem.OTHER: "other",
+}
+
+
+class Selection(Struct, frozen=True, kw_only=True):
+    """What is worth showing: refused attempts, expected missed sat, a view, how many."""
+
+    min_failures: int = 3
+    min_missed_sat: int = 100
+    view: View | None = None
+    top: int | None = None
+
+    def matters(self, finding: Finding) -> bool:
+        return (
+            finding.attempts >= self.min_failures
+            and finding.value.expected_msat >= self.min_missed_sat * 1000
+        )
+
+    def choose(self, findings: Sequence[Finding]) -> list[Finding]:
+        chosen = [f for f in findings if self.view is None or f.problem in VIEWS[self.view]]
+        return chosen[: self.top]
+
+
+def analyze(facts: WindowFacts, selection: Selection) -> AnalyzeDocument:
+    """Return the document; totals include what the selection hides."""
+    found = find(facts)
+    material = [f for f in found.findings if selection.matters(f)]
+    sources = idle_sources(facts.channels)
+    covered = facts.coverage.covered_s
+    ends = facts.outcomes
+    return AnalyzeDocument(
+        node=node_document(facts.node),
+        window=window_document(facts.window),
+        collecting_since=None if facts.coverage.first_ns is None else iso_utc(facts.coverage.first_ns),
+        covered_s=round(covered),
+        coverage=coverage_share(facts),
+        settled=SettledDocument(
+            forwards=facts.settled.forwards,
+            amount_out_msat=facts.settled.amount_out_msat,
+            income_msat=facts.settled.income_msat,
+        ),
+        attempts=AttemptsDocument(
+            total=ends.settled + ends.failed_here + ends.failed_downstream + ends.pending,
+            settled=ends.settled,
+            failed_here=ends.failed_here,
+            failed_downstream=ends.failed_downstream,
+            pending=ends.pending,
+        ),
+        failures=[
+            CauseDocument(
+                cause=r.cause.text,
+                attempts=r.attempts,
+                attempted_msat=r.attempted_msat,
+                offered_fee_msat=r.offered_fee_msat,
+                confidence=1.0 if facts.node.implementation == "lnd" else None,
+            )
+            for r in sorted(facts.refusals, key=lambda r: (-r.attempts, r.cause))
+        ],
+        downstream=DownstreamDocument(
+            attempts=facts.downstream.attempts,
+            attempted_msat=facts.downstream.attempted_msat,
+            offered_fee_msat=facts.downstream.offered_fee_msat,
+        ),
+        totals=_totals(found),
+        opportunities=[
+            _opportunity(rank, finding, recommend(finding, sources, covered))
+            for rank, finding in enumerate(selection.choose(material), start=1)
+        ],
+        verdict=None if material else judge(facts, found),
+        notes=notes_of(facts, found),
+    )
+
+
+def coverage_share(facts: WindowFacts) -> float:
+    """Return the covered share of the window, 0-1."""
+    length = facts.window.length_s
+    return round(min(1.0, facts.coverage.covered_s / length), 4) if length else 0.0
+
+
+def node_document(node: NodeFacts) -> NodeDocument:
+    return NodeDocument(
+        name=node.name,
+        pubkey=node.pubkey,
+        alias=node.alias,
+        implementation=node.implementation,
+        network=node.network,
+    )
+
+
+def window_document(window: Window) -> WindowDocument:
+    return WindowDocument(since=iso_utc(window.since_ns), until=iso_utc(window.until_ns))
+
+
+def _totals(found: Findings) -> TotalsDocument:
+    return TotalsDocument(
+        naive_missed_msat=found.naive_msat,
+        expected_missed_msat=found.total.expected_msat,
+        low_msat=found.total.low_msat,
+        high_msat=found.total.high_msat,
+        per_month_msat=found.per_month_msat,
+    )
+
+
+def _opportunity(rank: int, finding: Finding, recommendation: Recommendation) -> Opportunity:
+    some = finding.channels[0] if finding.channels else None
+    parts = finding.urgency
+    return Opportunity(
+        rank=rank,
+        peer_pubkey=some.peer_pubkey if some is not None else None,
+        peer_alias=some.peer_alias if some is not None else None,
+        channels=[
+            OpportunityChannel(
+                scid=None if c.scid is None else scid_text(c.scid),
+                channel_point=c.channel_point,
+                capacity_sat=c.capacity_sat,
+                local_sat=None if c.local_msat is None else c.local_msat // 1000,
+                attempts=finding.attempts_by_channel.get(c.channel_id, 0),
+            )
+            for c in finding.channels
+            if not c.closed or c.channel_id in finding.attempts_by_channel
+        ],
+        cause=_NAMES[finding.problem],
+        confidence=finding.confidence,
+        attempts=finding.attempts,
+        attempted_msat=finding.attempted_msat,
+        demands=finding.demands,
+        servable_demands=finding.servable,
+        offered_fee_msat=finding.offered_fee_msat,
+        settle_chance=None if finding.settle_chance is None else round(finding.settle_chance, 4),
+        expected_missed_msat=finding.value.expected_msat,
+        low_msat=finding.value.low_msat,
+        high_msat=finding.value.high_msat,
+        per_month_msat=finding.per_month_msat,
+        failure_rate=round(finding.failure_rate, 4),
+        urgency=round(parts.total, 1),
+        urgency_parts=UrgencyParts(
+            revenue=round(parts.revenue, 1), frequency=round(parts.frequency, 1), rate=round(parts.rate, 1)
+        ),
+        current_outbound_fee_ppm=outbound_ppm(finding),
+        marginal_gain=[],
+        recommendation=recommendation,
+    )

@@ -1,0 +1,256 @@
+"""From a finding to one recommendation: what to do, with which channel, how much it may cost, and why.
+
+Directions follow from what our own refusals can show: missing *outbound* balance, size limits, prices that
+senders would not pay, downtime.  Missing inbound shows at the previous node, never here; a channel whose
+local balance lies idle is named as the place to take balance from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lnflow.advice.documents import Action, Recommendation
+from lnflow.analysis.facts import ChannelFacts
+from lnflow.analysis.findings import Finding
+from lnflow.analysis.month import MIN_COVERED_S, MIN_DEMANDS, per_month_msat
+from lnflow.domain.causes import Cause, Problem
+from lnflow.domain.fees import PPM
+from lnflow.domain.scid import scid_text
+
+IDLE_SHARE = 0.7  # more of a channel's balance than this on our side counts as idle
+_MAX_HTLC_SHARE = 0.99  # of the capacity: the reserve of 1 % can never be sent
+
+
+def recommend(finding: Finding, sources: Sequence[ChannelFacts], covered_s: float) -> Recommendation:
+    """Return what to do about a finding; `sources` are channels whose local balance lies idle."""
+    match finding.problem:
+        case Problem.LIQUIDITY:
+            return _more_outbound(finding, sources)
+        case Problem.SIZE:
+            return _larger(finding)
+        case Problem.FEE:
+            return _price(finding, covered_s)
+        case Problem.STALE_FEE:
+            return _investigate(
+                finding,
+                "Senders still paid the old price within an hour after a raise: raise less often, in "
+                "fewer steps.",
+            )
+        case Problem.OFFLINE:
+            return _make(
+                finding,
+                "fix_uptime",
+                "The peer's link was down when it was asked for: look after the connection, or close and "
+                "open with a steadier peer.",
+            )
+        case Problem.SLOTS:
+            return _slots(finding)
+        case Problem.UNATTRIBUTED:
+            return _investigate(
+                finding,
+                "The channel's link was absent, and no stored uptime says whether the peer was offline: "
+                "keep "
+                "'lnflow monitor' running, which records it.",
+            )
+        case Problem.OTHER:
+            return _other(finding)
+
+
+def idle_sources(channels: Sequence[ChannelFacts]) -> list[ChannelFacts]:
+    """Return open channels with most of their balance on our side, the largest surplus first."""
+
+    def surplus(c: ChannelFacts) -> int:
+        if c.closed or c.local_msat is None or not c.capacity_sat:
+            return 0
+        return c.local_msat - int(IDLE_SHARE * c.capacity_sat * 1000)
+
+    return sorted((c for c in channels if surplus(c) > 0), key=surplus, reverse=True)
+
+
+def recommended_channel(finding: Finding) -> ChannelFacts | None:
+    """Return the open channel to act on: for liquidity the one with most room, else the one asked for."""
+    candidates = [c for c in finding.channels if not c.closed]
+    if not candidates:
+        return None
+    if finding.problem is Problem.LIQUIDITY:
+        return max(candidates, key=lambda c: (c.remote_msat or 0, c.capacity_sat or 0, -c.channel_id))
+    return max(candidates, key=lambda c: (finding.attempts_by_channel.get(c.channel_id, 0), -c.channel_id))
+
+
+def outbound_ppm(finding: Finding) -> int | None:
+    """Return our price on the recommended channel, None while its policy is not known."""
+    channel = recommended_channel(finding)
+    return channel.ours.fee_ppm if channel is not None and channel.ours is not None else None
+
+
+def _more_outbound(finding: Finding, sources: Sequence[ChannelFacts]) -> Recommendation:
+    channel = recommended_channel(finding)
+    wanted_msat = max(round(finding.open_msat * (finding.settle_chance or 0.0)), finding.largest_msat or 0)
+    if channel is None or not wanted_msat:
+        return _investigate(finding, "The refused amounts are not known: nothing to size a rebalance by.")
+    room_msat = channel.remote_msat
+    amount_sat = -(-(wanted_msat if room_msat is None else min(wanted_msat, room_msat)) // 1000)
+    max_ppm = int(finding.value.expected_msat * PPM // max(finding.open_msat, 1))
+    other = [c for c in sources if c not in finding.channels][:2]
+    take_from = f", for instance from {' or '.join(_name(c) for c in other)}" if other else ""
+    return _make(
+        finding,
+        "rebalance_outbound",
+        f"Raise the local balance of {_name(channel)} by {amount_sat:,} sat, worth at most {max_ppm:,} ppm"
+        f"{take_from}.",
+        channel=channel,
+        amount_sat=amount_sat,
+        max_ppm=max_ppm,
+        cost_msat=amount_sat * 1000 * max_ppm // PPM,
+        evidence=[f"idle local balance in {_name(c)}: {_local_sat(c):,} sat" for c in other],
+    )
+
+
+def _larger(finding: Finding) -> Recommendation:
+    channel = recommended_channel(finding)
+    largest = finding.largest_msat
+    if channel is None or channel.capacity_sat is None or largest is None:
+        return _investigate(
+            finding, "Amounts above max_htlc were refused, but the channel's size is not known."
+        )
+    ceiling_msat = int(channel.capacity_sat * 1000 * _MAX_HTLC_SHARE)
+    current = channel.ours.max_htlc_msat if channel.ours is not None else None
+    if largest > ceiling_msat and (current is None or current >= ceiling_msat):
+        return _make(
+            finding,
+            "increase_capacity",
+            f"Amounts up to {largest // 1000:,} sat were asked for; {_name(channel)} holds "
+            f"{channel.capacity_sat:,} sat: splice in or open a larger channel.",
+            channel=channel,
+            amount_sat=-(-largest // 1000) - channel.capacity_sat,
+        )
+    target = min(largest, ceiling_msat)
+    return _make(
+        finding,
+        "raise_max_htlc",
+        f"Raise max_htlc of {_name(channel)} to {target // 1000:,} sat: larger amounts were asked for.",
+        channel=channel,
+        max_htlc_msat=target,
+        evidence=[f"max_htlc now: {current // 1000:,} sat"] if current is not None else [],
+    )
+
+
+def _price(finding: Finding, covered_s: float) -> Recommendation:
+    channel = recommended_channel(finding)
+    current = outbound_ppm(finding)
+    if channel is None or current is None or not finding.open_msat:
+        return _investigate(finding, "Senders paid less than we ask; our price at the time is not known.")
+    offered_ppm = finding.open_fee_msat * PPM // finding.open_msat
+    given_up = finding.settled_msat * max(0, current - offered_ppm) // PPM
+    cost = per_month_msat(given_up, covered_s, max(finding.settled, MIN_DEMANDS))
+    facts = [f"our price {current:,} ppm, offered {offered_ppm:,} ppm on average"]
+    if finding.per_month_msat is None or cost is None:
+        return _investigate(
+            finding,
+            f"Senders paid less than we ask; a price needs at least {MIN_DEMANDS} unserved demands in "
+            f"{MIN_COVERED_S // 3600} covered hours.",
+            evidence=facts,
+        )
+    if offered_ppm >= current or cost >= finding.per_month_msat:
+        return _investigate(
+            finding,
+            "Senders paid less than we ask, but a lower price would cost at least what it brings: keep "
+            "it, and "
+            "see whether they follow.",
+            evidence=facts,
+        )
+    return _make(
+        finding,
+        "lower_fees",
+        f"Lower the price of {_name(channel)} from {current:,} to {offered_ppm:,} ppm: that is what was "
+        "offered.",
+        channel=channel,
+        fee_ppm=offered_ppm,
+        cost_msat=cost,
+        evidence=facts,
+    )
+
+
+def _slots(finding: Finding) -> Recommendation:
+    return _investigate(
+        finding,
+        "The link could not add the HTLC: its slots or in-flight limit were used up, or the peer did not "
+        "answer for a minute. Look for HTLCs that hang; a second channel to the peer doubles the slots.",
+        evidence=[
+            f"{finding.without_amount} of {finding.attempts} came without amounts and have no value here"
+        ]
+        if finding.without_amount
+        else [],
+    )
+
+
+_OTHER_TEXT = {
+    Cause.FORWARDS_DISABLED: "The node runs with 'rejecthtlc': it refuses every forward.",
+    Cause.AMOUNT_BELOW_MINIMUM: "Amounts below our min_htlc were asked for: lower it if small payments "
+    "are welcome.",
+    Cause.NO_DETAIL: "The node gave no reason: dust or fee exposure, or the incoming link went away.",
+    Cause.CIRCULAR_ROUTE: "Payments came in and wanted out by the same channel: the sender's doing, "
+    "nothing lost.",
+}
+
+
+def _other(finding: Finding) -> Recommendation:
+    cause = max(finding.attempts_by_cause, key=lambda c: (finding.attempts_by_cause[c], -c))
+    text = _OTHER_TEXT.get(cause, f"Refused as {cause.text}: the sender has to mend that, nothing is lost.")
+    return _investigate(finding, text)
+
+
+def _investigate(finding: Finding, text: str, evidence: Sequence[str] = ()) -> Recommendation:
+    return _make(finding, "investigate", text, evidence=evidence)
+
+
+def _make(
+    finding: Finding,
+    action: Action,
+    text: str,
+    *,
+    channel: ChannelFacts | None = None,
+    amount_sat: int | None = None,
+    max_ppm: int | None = None,
+    fee_ppm: int | None = None,
+    max_htlc_msat: int | None = None,
+    cost_msat: int | None = None,
+    evidence: Sequence[str] = (),
+) -> Recommendation:
+    at = channel or recommended_channel(finding)
+    return Recommendation(
+        type=action,
+        channel=scid_text(at.scid) if at is not None and at.scid is not None else None,
+        amount_sat=amount_sat,
+        max_ppm=max_ppm,
+        fee_ppm=fee_ppm,
+        max_htlc_msat=max_htlc_msat,
+        gain_per_month_msat=None if action == "investigate" else finding.per_month_msat,
+        cost_msat=cost_msat,
+        confidence=finding.confidence,
+        text=text,
+        evidence=[*_counts(finding), *evidence],
+    )
+
+
+def _counts(finding: Finding) -> list[str]:
+    causes = ", ".join(f"{n} {cause.text}" for cause, n in sorted(finding.attempts_by_cause.items()))
+    lines = [
+        f"{finding.attempts} refused attempts ({causes}), {finding.demands} distinct demands, "
+        f"{finding.unserved} never served"
+    ]
+    if finding.open_fee_msat and finding.settle_chance is not None:
+        lines.append(
+            f"{finding.open_fee_msat / 1000:,.3f} sat offered once per demand x "
+            f"{finding.settle_chance:.0%} chance to "
+            f"settle ({finding.settled} settled, {finding.downstream} failed downstream with this peer)"
+        )
+    return lines
+
+
+def _name(channel: ChannelFacts) -> str:
+    return scid_text(channel.scid) if channel.scid is not None else channel.channel_point or "a channel"
+
+
+def _local_sat(channel: ChannelFacts) -> int:
+    return (channel.local_msat or 0) // 1000

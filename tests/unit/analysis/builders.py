@@ -1,0 +1,127 @@
+"""Facts that name only what matters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from lnflow.analysis.facts import (
+    ChannelFacts,
+    CoverageFacts,
+    DemandGroup,
+    DownstreamTotal,
+    EndGroup,
+    NodeFacts,
+    OutcomeTotal,
+    RefusalTotal,
+    SettledTotal,
+    Window,
+    WindowFacts,
+)
+from lnflow.domain.causes import Cause, Circumstance
+from lnflow.domain.channel import Policy
+from lnflow.domain.scid import parse_scid
+from lnflow.domain.time import DAY_NS, SECOND_NS, parse_time_ns
+
+SINCE_NS = parse_time_ns("2026-11-01T00:00:00Z")
+
+_POLICY = Policy(base_fee_msat=0, fee_ppm=500, time_lock_delta=80, min_htlc_msat=1000, max_htlc_msat=990_000_000)
+
+
+def channel(channel_id: int = 1, **changes: Any) -> ChannelFacts:
+    plain = ChannelFacts(
+        channel_id=channel_id,
+        scid=parse_scid(f"840000x{channel_id}x1"),
+        scids=(parse_scid(f"840000x{channel_id}x1"),),
+        channel_point=f"{channel_id:064x}:0",
+        peer_id=channel_id,
+        peer_pubkey=f"02{channel_id:064x}",
+        peer_alias=f"peer{channel_id}",
+        capacity_sat=10_000_000,
+        local_msat=500_000_000,
+        remote_msat=9_500_000_000,
+        balance_ns=SINCE_NS,
+        active=True,
+        closed=False,
+        ours=_POLICY,
+        theirs=None,
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
+def demands(channel_id: int = 1, **changes: Any) -> DemandGroup:
+    """Ten wishes of 100,000 sat, asked for twice each, 50 sat of fee each."""
+    plain = DemandGroup(
+        channel_id=channel_id,
+        cause=Cause.INSUFFICIENT_BALANCE,
+        circumstance=Circumstance.NONE,
+        amount_class=4,
+        oversize=False,
+        attempts=20,
+        attempted_msat=20 * 100_000_000,
+        offered_fee_msat=20 * 50_000,
+        demands=10,
+        recovered=0,
+        open_msat=10 * 100_000_000,
+        open_fee_msat=10 * 50_000,
+        open_fee_squares=10 * 50_000.0**2,
+        largest_msat=100_000_000,
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
+def ends(channel_id: int = 1, *, settled: int, downstream: int, amount_class: int | None = 4) -> EndGroup:
+    return EndGroup(
+        channel_id=channel_id,
+        amount_class=amount_class,
+        settled=settled,
+        downstream=downstream,
+        settled_msat=settled * 100_000_000,
+    )
+
+
+def facts(
+    *groups: DemandGroup,
+    channels: tuple[ChannelFacts, ...] = (channel(1),),
+    passed: tuple[EndGroup, ...] = (),
+    days: float = 1.0,
+    covered: float = 1.0,
+    **changes: Any,
+) -> WindowFacts:
+    """A window of `days`, `covered` of it (a share), in which these groups were refused."""
+    until_ns = SINCE_NS + int(days * DAY_NS)
+    covered_ns = int((until_ns - SINCE_NS) * covered)
+    refused = sum(g.attempts for g in groups)
+    plain = WindowFacts(
+        node=NodeFacts(name="b", pubkey="02" * 33, alias="B", implementation="lnd", network="mainnet"),
+        window=Window(since_ns=SINCE_NS, until_ns=until_ns),
+        coverage=CoverageFacts(
+            first_ns=SINCE_NS if covered else None,
+            last_ns=SINCE_NS + covered_ns if covered else None,
+            covered_s=covered_ns / SECOND_NS,
+        ),
+        settled=SettledTotal(forwards=0, amount_out_msat=0, income_msat=0),
+        outcomes=OutcomeTotal(
+            settled=sum(e.settled for e in passed),
+            failed_here=refused,
+            failed_downstream=sum(e.downstream for e in passed),
+            pending=0,
+        ),
+        downstream=DownstreamTotal(attempts=0, attempted_msat=0, offered_fee_msat=0),
+        refusals=tuple(
+            RefusalTotal(
+                cause=g.cause,
+                attempts=g.attempts,
+                attempted_msat=g.attempted_msat,
+                offered_fee_msat=g.offered_fee_msat,
+            )
+            for g in groups
+        ),
+        demands=groups,
+        ends=passed,
+        channels=channels,
+        stored_since_ns=SINCE_NS,
+        stored_until_ns=until_ns,
+    )
+    return msgspec.structs.replace(plain, **changes)

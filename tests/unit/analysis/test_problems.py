@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+from tests.unit.analysis.builders import channel, demands
+
+from lnflow.analysis.problems import PROBLEM_CONFIDENCE, problem_of
+from lnflow.domain.causes import Cause, Circumstance, Problem
+
+
+@pytest.mark.parametrize(
+    ("cause", "circumstance", "problem"),
+    [
+        (Cause.INSUFFICIENT_BALANCE, Circumstance.NONE, Problem.LIQUIDITY),
+        (Cause.HTLC_EXCEEDS_MAX, Circumstance.NONE, Problem.SIZE),
+        (Cause.FEE_INSUFFICIENT, Circumstance.NONE, Problem.FEE),
+        (Cause.FEE_INSUFFICIENT, Circumstance.AFTER_RAISE, Problem.STALE_FEE),
+        (Cause.UNKNOWN_NEXT_PEER, Circumstance.LINK_DOWN, Problem.OFFLINE),
+        (Cause.UNKNOWN_NEXT_PEER, Circumstance.NONE, Problem.UNATTRIBUTED),
+        (Cause.HTLC_ADD_FAILED, Circumstance.NONE, Problem.SLOTS),
+        (Cause.FORWARDS_DISABLED, Circumstance.NONE, Problem.OTHER),
+    ],
+)
+def test_each_cause_has_the_problem_that_would_mend_it(
+    cause: Cause, circumstance: Circumstance, problem: Problem
+) -> None:
+    assert problem_of(demands(cause=cause, circumstance=circumstance), channel()) is problem
+
+
+def test_an_absent_link_without_stored_downtime_is_not_called_offline() -> None:
+    assert problem_of(demands(cause=Cause.UNKNOWN_NEXT_PEER), channel()) is not Problem.OFFLINE
+
+
+def test_more_than_a_channel_holds_is_a_matter_of_size_not_of_balance() -> None:
+    assert problem_of(demands(oversize=True), channel()) is Problem.SIZE
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_channels_that_are_not_ours_are_nobodys_opportunity(cause: Cause) -> None:
+    """But for full slots, where an older LND does not name the outgoing side at all."""
+    problem = problem_of(demands(cause=cause), None)
+    assert problem is (Problem.SLOTS if cause is Cause.HTLC_ADD_FAILED else None)
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_closed_channels_are_nobodys_opportunity(cause: Cause) -> None:
+    assert problem_of(demands(cause=cause), channel(closed=True)) is None
+
+
+def test_every_problem_has_a_confidence() -> None:
+    assert set(PROBLEM_CONFIDENCE) == set(Problem)
