@@ -54,6 +54,16 @@ class Cause(IntEnum):
         return self.name.lower()
 
 
+class Circumstance(IntEnum):
+    """What else is stored about the time of a refusal."""
+
+    NONE = 0
+    LINK_DOWN = 1
+    """A stored interval says that no channel of the peer was active when the first attempt came."""
+    AFTER_RAISE = 2
+    """Our price for the channel rose within the 60 minutes before."""
+
+
 class Problem(IntEnum):
     """What would have to change, which is how findings are grouped: one per peer and problem."""
 

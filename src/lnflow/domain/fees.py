@@ -43,6 +43,4 @@ def required_fee_msat(
     0
     """
     outbound = forward_fee_msat(amount_out_msat, base_fee_msat, fee_ppm)
-    return max(
-        0, outbound + inbound_fee_msat(amount_out_msat, outbound, inbound_base_fee_msat, inbound_fee_ppm)
-    )
+    return max(0, outbound + inbound_fee_msat(amount_out_msat, outbound, inbound_base_fee_msat, inbound_fee_ppm))

@@ -1,0 +1,234 @@
+"""The dictionary of channels: every id and alias ever seen, and what becomes of rows when we learn more.
+
+A channel first met by a short channel id is provisional; when its funding outpoint is learnt the entry is
+completed, or merged with the one that has it.  Ids that are not ours share channel 0, so that senders who
+invent ids cannot make the dictionary or the rollups grow.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from lnflow.domain.causes import Cause, Outcome
+from lnflow.domain.channel import ChannelState, ClosedChannel
+from lnflow.domain.demand import PERIOD_NS
+from lnflow.store import attempts
+from lnflow.store.demands import DemandKeeper
+from lnflow.store.signed import to_signed
+
+UNKNOWN_CHANNEL = 0
+
+# Before these checks the link to the requested channel had not been looked up: the id may be invented.
+_ID_NOT_PROVEN = frozenset(
+    {
+        Cause.UNKNOWN_NEXT_PEER,
+        Cause.FORWARDS_DISABLED,
+        Cause.UNRECOGNISED,
+        Cause.NO_DETAIL,
+        Cause.UNATTRIBUTED,
+    }
+)
+
+
+def proves_channel(out_used: int, cause: int) -> bool:
+    """Tell whether an event could only happen on a channel that we have."""
+    return bool(out_used) or (cause != Cause.NONE and cause not in _ID_NOT_PROVEN)
+
+
+class ChannelDictionary:
+    """Short channel ids of one node → small integers, cached; all changes inside the caller's transaction."""
+
+    def __init__(self, con: sqlite3.Connection, node_id: int, demands: DemandKeeper) -> None:
+        self._con = con
+        self._demands = demands
+        self._node_id = node_id
+        self._ids: dict[int, int] = {}
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the dictionary again (after a rollback, or when another process may have written)."""
+        self._ids = dict(
+            self._con.execute(
+                "SELECT scid, channel_id FROM channel_scid WHERE node_id = ?", (self._node_id,)
+            ).fetchall()
+        )
+
+    def known(self, scid: int) -> int | None:
+        """Return the channel with this (unsigned) id, or None."""
+        return self._ids.get(to_signed(scid))
+
+    def incoming(self, scid: int) -> int:
+        """Return the channel an HTLC came in by: always ours, so it is created when new."""
+        stored = to_signed(scid)
+        found = self._ids.get(stored)
+        return found if found is not None else self._create_provisional(stored)
+
+    def outgoing(self, scid: int, proven: bool) -> int:
+        """Return the channel an HTLC was to leave by; unknown ids are ours only if `proven`."""
+        if not scid:
+            return UNKNOWN_CHANNEL
+        stored = to_signed(scid)
+        found = self._ids.get(stored)
+        if found is not None:
+            return found
+        return self._create_provisional(stored) if proven else UNKNOWN_CHANNEL
+
+    def learn(self, state: ChannelState | ClosedChannel, peer_id: int) -> int:
+        """Record a channel of ours with its outpoint and ids; return its number."""
+        scids = [to_signed(s) for s in (state.scid, *state.other_scids) if s]
+        row = self._con.execute(
+            "SELECT channel_id FROM channel WHERE node_id = ? AND channel_point = ?",
+            (self._node_id, state.channel_point),
+        ).fetchone()
+        channel_id: int | None = row[0] if row else None
+        provisional = [c for c in dict.fromkeys(self._ids.get(s) for s in scids) if c is not None]
+        provisional = [c for c in provisional if c != channel_id and self._is_provisional(c)]
+        if channel_id is None:
+            if provisional:
+                channel_id = provisional.pop(0)
+                self._con.execute(
+                    "UPDATE channel SET channel_point = ? WHERE channel_id = ?",
+                    (state.channel_point, channel_id),
+                )
+            else:
+                channel_id = self._insert(None, state.channel_point)
+        for other in provisional:
+            self._merge(other, channel_id)
+        for scid in scids:
+            if self._ids.get(scid) is None:
+                self._map(scid, channel_id)
+        before = self._con.execute("SELECT peer_id FROM channel WHERE channel_id = ?", (channel_id,)).fetchone()
+        self._con.execute(
+            "UPDATE channel SET scid = ?, peer_id = ?, capacity_sat = ? WHERE channel_id = ?",
+            (to_signed(state.scid) if state.scid else None, peer_id, state.capacity_sat, channel_id),
+        )
+        if before[0] != peer_id:
+            self._demands.forget()
+            self._remake_demands_of(channel_id)
+        if isinstance(state, ChannelState):
+            self._con.execute(
+                "UPDATE channel SET initiator = ?, private = ? WHERE channel_id = ?",
+                (state.initiator, state.private, channel_id),
+            )
+        else:
+            self._con.execute(
+                "UPDATE channel SET closed_height = ?, close_type = ? WHERE channel_id = ?",
+                (state.close_height, state.close_type, channel_id),
+            )
+        return channel_id
+
+    def _is_provisional(self, channel_id: int) -> bool:
+        row = self._con.execute(
+            "SELECT channel_point IS NULL FROM channel WHERE channel_id = ?", (channel_id,)
+        ).fetchone()
+        return bool(row[0])
+
+    def _create_provisional(self, stored: int) -> int:
+        channel_id = self._insert(stored, None)
+        self._map(stored, channel_id)
+        return channel_id
+
+    def _insert(self, stored: int | None, channel_point: str | None) -> int:
+        cursor = self._con.execute(
+            "INSERT INTO channel (node_id, scid, channel_point) VALUES (?, ?, ?)",
+            (self._node_id, stored, channel_point),
+        )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def _map(self, stored: int, channel_id: int) -> None:
+        self._con.execute(
+            "INSERT INTO channel_scid (node_id, scid, channel_id) VALUES (?, ?, ?)",
+            (self._node_id, stored, channel_id),
+        )
+        self._ids[stored] = channel_id
+        self._adopt(stored, channel_id)
+
+    def _adopt(self, stored: int, channel_id: int) -> None:
+        """Give rows that asked for an id nobody knew to the channel it turned out to be."""
+        con = self._con
+        waiting = "a.node_id = ? AND a.out_scid = ? AND a.out_chan = 0 AND a.out_scid <> 0"
+        params = (self._node_id, stored)
+        arrivals = con.execute(
+            f"SELECT coalesce(a.arrived_ns, a.accounted_ns) FROM attempt a WHERE {waiting}", params
+        ).fetchall()
+        if not arrivals:
+            return
+        con.execute("DELETE FROM temp.delta")
+        attempts.add_share(con, -1, waiting, params)
+        con.execute(
+            "INSERT INTO temp.delta SELECT 1, hour, in_chan, ?, outcome, cause, live, amount_in_msat,"
+            " amount_out_msat, fee_msat FROM temp.delta",
+            (channel_id,),
+        )
+        con.execute(f"UPDATE attempt AS a SET out_chan = ? WHERE {waiting}", (channel_id, *params))
+        attempts.fold_delta(con, self._node_id)
+        self._demands.changed(at_ns for (at_ns,) in arrivals)
+
+    def _merge(self, old: int, new: int) -> None:
+        """Make two entries of one channel one: raw rows, rollups and facts move to `new`."""
+        con, node_id = self._con, self._node_id
+        con.execute("DELETE FROM temp.delta")
+        # An HTLC stored under both ids is one: take one row out and give its facts to the other.
+        doubled = (
+            "a.node_id = ? AND a.in_chan = ? AND a.in_htlc_id IN"
+            " (SELECT in_htlc_id FROM attempt WHERE node_id = ? AND in_chan = ?)"
+        )
+        params = (node_id, old, node_id, new)
+        facts = con.execute(
+            f"""SELECT {new:d}, in_htlc_id, out_chan, out_scid, out_htlc_id, out_used, out_at_ns, amount_in_msat,
+                  amount_out_msat, arrived_ns, resolved_ns, history_ns, outcome, cause, wire_code, detail, live,
+                  0, ordinal, 0 FROM attempt a WHERE {doubled}""",
+            params,
+        ).fetchall()
+        attempts.add_share(con, -1, doubled, params)
+        con.execute(f"DELETE FROM attempt AS a WHERE {doubled}", params)
+        attempts.fold_delta(con, node_id)
+        for column in ("in_chan", "out_chan"):
+            con.execute(f"UPDATE attempt SET {column} = ? WHERE node_id = ? AND {column} = ?", (new, node_id, old))
+        _move_rollups(con, node_id, old, new)
+        for table in ("channel_snapshot", "policy", "channel_online"):
+            con.execute(f"UPDATE OR REPLACE {table} SET chan = ? WHERE node_id = ? AND chan = ?", (new, node_id, old))
+        con.execute("UPDATE channel_scid SET channel_id = ? WHERE node_id = ? AND channel_id = ?", (new, node_id, old))
+        con.execute("DELETE FROM channel WHERE channel_id = ?", (old,))
+        self._ids = {scid: new if c == old else c for scid, c in self._ids.items()}
+        rows: list[Sequence[int | None]] = [
+            tuple(new if i == 2 and v == old else v for i, v in enumerate(fact)) for fact in facts
+        ]
+        attempts.upsert(con, node_id, rows)
+        self._remake_demands_of(new)
+
+    def _remake_demands_of(self, channel_id: int) -> None:
+        """What is known of a channel changed: so may the wishes that its attempts belong to."""
+        periods = self._con.execute(
+            f"""SELECT DISTINCT accounted_ns / {PERIOD_NS} FROM attempt WHERE node_id = ?1 AND outcome = ?3
+                  AND (in_chan = ?2 OR out_chan = ?2)""",
+            (self._node_id, channel_id, Outcome.REFUSED),
+        ).fetchall()
+        self._demands.changed(period * PERIOD_NS for (period,) in periods)
+
+
+def _move_rollups(con: sqlite3.Connection, node_id: int, old: int, new: int) -> None:
+    """Add the rollup rows of one channel to another's."""
+    tables = {
+        "channel_hour": ("chan", ["node_id", "hour", "chan"]),
+        "refusal_hour": ("chan", ["node_id", "hour", "chan", "cause"]),
+        "pair_day": ("in_chan", ["node_id", "day", "in_chan", "out_chan", "outcome", "cause"]),
+    }
+    moves = [(t, column, key) for t, (column, key) in tables.items()]
+    moves.append(("pair_day", "out_chan", tables["pair_day"][1]))
+    for table, column, key in moves:
+        names = [r[1] for r in con.execute(f"PRAGMA table_info({table})")]
+        values = [n for n in names if n not in key]
+        selected = ", ".join(str(new) if n == column else n for n in names)
+        adds = ", ".join(f"{v} = {v} + excluded.{v}" for v in values)
+        con.execute(
+            f"INSERT INTO {table} ({', '.join(names)}) SELECT {selected} FROM {table}"
+            f" WHERE node_id = ? AND {column} = ? ON CONFLICT DO UPDATE SET {adds}",
+            (node_id, old),
+        )
+        con.execute(f"DELETE FROM {table} WHERE node_id = ? AND {column} = ?", (node_id, old))
+    for table in ("channel_total", "refusal_total"):
+        con.execute(f"DELETE FROM {table} WHERE node_id = ?", (node_id,))
+    con.execute("UPDATE node_state SET totals_through = NULL WHERE node_id = ?", (node_id,))

@@ -1,0 +1,149 @@
+"""Opening the database: pragmas, migrations, and errors in the operator's words."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+from lnflow.domain.errors import StoreError
+
+MIN_SQLITE = (3, 37, 0)  # STRICT tables
+_BUSY_MS = 10_000
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """Open for writing, create what is missing, bring the schema up to date.
+
+    The connection may be handed to one other thread; transactions are explicit.  `StoreError` says what
+    to do when the file is locked, damaged, full or from a newer lnflow.
+    """
+    if sqlite3.sqlite_version_info < MIN_SQLITE:
+        raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old: lnflow needs 3.37 or newer")
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        con = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000)
+        try:
+            con.execute("PRAGMA journal_mode = WAL")
+            con.execute("PRAGMA synchronous = NORMAL")
+            con.execute("PRAGMA temp_store = MEMORY")
+            con.execute("PRAGMA cache_size = -65536")
+            con.execute("PRAGMA wal_autocheckpoint = 4000")
+            migrate(con, path)
+        except BaseException:
+            con.close()
+            raise
+    return con
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """Open for reading only; `StoreError` if there is no database or it is not ours."""
+    if not path.exists():
+        raise StoreError(
+            f"no database at {path}: run 'lnflow monitor' or 'lnflow import' first, or name one with --database"
+        )
+    with explained(path):
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        con = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000)
+        con.execute("PRAGMA temp_store = MEMORY")
+        con.execute("PRAGMA cache_size = -65536")
+        have = con.execute("PRAGMA user_version").fetchone()[0]
+        newest = len(migrations())
+        if have != newest:
+            con.close()
+            if have > newest:
+                raise StoreError(f"{path} was written by a newer lnflow (schema {have}, we know {newest}): update")
+            # An older schema is brought up to date by whoever may write.
+            open_writer(path).close()
+            return open_reader(path)
+    return con
+
+
+def migrations() -> list[str]:
+    """Return the migrations' SQL in order; the schema's version is how many were applied."""
+    folder = resources.files("lnflow.store") / "schema"
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    return [f.read_text(encoding="utf-8") for f in files]
+
+
+def migrate(con: sqlite3.Connection, path: Path) -> None:
+    """Apply the migrations that are missing, each in one transaction."""
+    scripts = migrations()
+    while True:
+        have = con.execute("PRAGMA user_version").fetchone()[0]
+        if have == len(scripts):
+            return
+        if have > len(scripts):
+            raise StoreError(f"{path} was written by a newer lnflow (schema {have}, we know {len(scripts)}): update")
+        with transaction(con):
+            # Another process may have been faster while we waited for the lock.
+            if con.execute("PRAGMA user_version").fetchone()[0] != have:
+                continue
+            for statement in split_statements(scripts[have]):
+                con.execute(statement)
+            con.execute(f"PRAGMA user_version = {have + 1}")
+
+
+def split_statements(script: str) -> Iterator[str]:
+    """Yield the statements of a script (`executescript` would commit our transaction)."""
+    pending = ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending
+            pending = ""
+    if pending.strip() and not all(x.strip().startswith("--") or not x.strip() for x in pending.splitlines()):
+        raise StoreError(f"migration ends within a statement: {pending.strip()[:60]!r}")
+
+
+@contextlib.contextmanager
+def transaction(con: sqlite3.Connection) -> Iterator[None]:
+    """Run one immediate transaction: all of it or nothing."""
+    con.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        # SQLite has already rolled back on some errors (full disk); then there is nothing to undo.
+        with contextlib.suppress(sqlite3.OperationalError):
+            con.execute("ROLLBACK")
+        raise
+    con.execute("COMMIT")
+
+
+@contextlib.contextmanager
+def snapshot(con: sqlite3.Connection) -> Iterator[None]:
+    """Let several reads see one and the same state."""
+    con.execute("BEGIN")
+    try:
+        yield
+    finally:
+        con.execute("ROLLBACK")
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into `StoreError`s that say what to do."""
+    try:
+        yield
+    except sqlite3.Error as exc:
+        raise StoreError(_explain(path, str(exc))) from exc
+    except OSError as exc:
+        raise StoreError(f"cannot use {path}: {exc.strerror or exc}") from exc
+
+
+def _explain(path: Path, text: str) -> str:
+    known = {
+        "database is locked": "another program holds it: wait for it or end it, then try again",
+        "database or disk is full": "the disk is full: make room; nothing committed was lost",
+        "file is not a database": "it is not an lnflow database: choose another file with --database",
+        "attempt to write a readonly database": "the file or its folder cannot be written: check permissions",
+        "unable to open database file": "the file or its folder cannot be opened: check the path and permissions",
+        "database disk image is malformed": "it is damaged: restore a backup ('lnflow restore')",
+        "disk I/O error": "the disk failed or is full: check it, then try again",
+    }
+    for sign, remedy in known.items():
+        if sign in text:
+            return f"database {path}: {text}; {remedy}"
+    return f"database {path}: {text}"

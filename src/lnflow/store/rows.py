@@ -1,0 +1,44 @@
+"""What the writer is given: everything one batch knows of an HTLC, with ids as the node said them."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class AttemptFacts(Struct, gc=False):
+    """Partial knowledge of one attempt.  Facts of the same HTLC merge in any order to the same row.
+
+    `in_htlc_id` None marks a row of a source without HTLC ids; `ordinal` then tells equal rows apart.
+    `out_at_ns` is when the outgoing side was said; with `out_used` it decides whose word counts.
+    `only_known` facts (a final event alone) may finish an attempt but never start one.
+    """
+
+    in_scid: int
+    in_htlc_id: int | None
+    out_scid: int
+    out_htlc_id: int | None
+    out_used: int
+    out_at_ns: int
+    amount_in_msat: int | None
+    amount_out_msat: int | None
+    arrived_ns: int | None
+    resolved_ns: int | None
+    history_ns: int | None
+    outcome: int
+    cause: int
+    wire_code: int
+    detail: int
+    live: int
+    only_known: int = 0
+    ordinal: int = 0
+    whole_seconds: int = 0
+
+
+class WriteReport(Struct, kw_only=True):
+    """What one batch changed."""
+
+    new: int = 0
+    known: int = 0
+    """Rows that were there before, whether or not they learnt something."""
+    dropped: int = 0
+    """Facts that finish an attempt nobody has seen (receives, older attempts)."""
