@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from tests.unit.analysis.builders import channel, demands, ends, facts
 
 from lnflow.analysis.chance import SettleChances
+from lnflow.analysis.facts import DemandGroup, EndGroup
 from lnflow.analysis.findings import find
 from lnflow.domain.causes import Cause, Circumstance, Problem
 
@@ -144,9 +145,9 @@ def test_a_month_is_extrapolated_from_covered_time_only() -> None:
         max_size=8,
     ),
 )
-def test_figures_hang_together(groups: list[object], passed: list[object]) -> None:
+def test_figures_hang_together(groups: list[DemandGroup], passed: list[EndGroup]) -> None:
     known = tuple(channel(i) for i in range(1, 5))
-    found = find(facts(*groups, channels=known, passed=tuple(passed)))  # type: ignore[arg-type]  # from strategies
+    found = find(facts(*groups, channels=known, passed=tuple(passed)))
     assert found.total.expected_msat == sum(f.value.expected_msat for f in found.findings)
     assert 0 <= found.total.low_msat <= found.total.expected_msat <= found.total.high_msat
     for f in found.findings:
@@ -155,7 +156,7 @@ def test_figures_hang_together(groups: list[object], passed: list[object]) -> No
         assert 0 <= f.urgency.total <= 100
     assert sum(f.attempts for f in found.findings) + found.noise_attempts == sum(
         g.attempts
-        for g in groups  # type: ignore[attr-defined]  # from strategies
+        for g in groups
     )
     assert len({(f.channels, f.problem) for f in found.findings}) == len(found.findings)
 
