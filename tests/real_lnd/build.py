@@ -4,7 +4,7 @@
 
 prints the folder that holds the four binaries.  A cold build takes about four minutes on two cores and
 needs Go and the modules that ``go/go.sum`` pins; afterwards the folder is found by the hash of the module
-files.  ``LNFLOW_LND_CACHE`` moves the cache.  Only the standard library is used, so that any Python can run it.
+files.  ``LNFLOW_LND_CACHE`` moves the cache.  Only the standard library is used: any Python can run it.
 """
 
 from __future__ import annotations
