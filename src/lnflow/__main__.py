@@ -1,0 +1,5 @@
+"""`python -m lnflow`."""
+
+from lnflow.cli.main import main
+
+main()

@@ -1,0 +1,99 @@
+"""Options that mean the same at every command, and what they resolve to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lnflow.config import NodeSettings, Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+NODE_OPTIONS = ("lnd_dir", "grpc_host", "macaroon_path", "cert_path", "network", "lndconnect")
+
+
+def window_options(command: F) -> F:
+    """Add --hours, --since, --until and --all."""
+    for option in (
+        click.option("--all", "everything", is_flag=True, help="Everything stored, up to its last instant."),
+        click.option("--until", metavar="T", help="End of the window (default: now)."),
+        click.option("--since", metavar="T", help="Start of the window, ISO 8601 or unix seconds."),
+        click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="The last N hours (default: 24)."),
+    ):
+        command = option(command)
+    return command
+
+
+def store_options(command: F) -> F:
+    """Add --database, --node and --settings."""
+    for option in (
+        click.option("--settings", metavar="FILE", help="Settings file (or LNFLOW_SETTINGS)."),
+        click.option("--node", metavar="NAME", help="Which node, if the store holds several."),
+        click.option("--database", metavar="PATH", help="The store (or LNFLOW_DATABASE)."),
+    ):
+        command = option(command)
+    return command
+
+
+def node_options(command: F) -> F:
+    """Add the options that say how to reach an LND."""
+    for option in (
+        click.option("--lndconnect", metavar="URI|FILE", help="An lndconnect:// address, or a file that holds one."),
+        click.option("--network", help="mainnet, testnet, signet, simnet or regtest."),
+        click.option("--cert-path", metavar="FILE", help="LND's tls.cert."),
+        click.option("--macaroon-path", metavar="FILE", help="A macaroon that can read, and better only that."),
+        click.option("--grpc-host", metavar="HOST:PORT", help="LND's gRPC address."),
+        click.option("--lnd-dir", metavar="DIR", help="LND's directory (default: the usual places)."),
+    ):
+        command = option(command)
+    return command
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+
+
+def selection_options(command: F) -> F:
+    """Add --top, --view, --min-failures and --min-missed-sat."""
+    for option in (
+        click.option("--top", type=click.IntRange(min=1), metavar="N", help="Only the first N."),
+        click.option(
+            "--view", type=click.Choice(["liquidity", "fee", "capacity"]), help="Only opportunities of a kind."
+        ),
+        click.option(
+            "--min-missed-sat",
+            type=click.IntRange(min=0),
+            default=100,
+            show_default=True,
+            help="Leave out what is expected to have missed less.",
+        ),
+        click.option(
+            "--min-failures",
+            type=click.IntRange(min=0),
+            default=3,
+            show_default=True,
+            help="Leave out what failed less often.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def resolve_store(
+    database: str | None, node: str | None, settings: str | None
+) -> tuple[Path, str, NodeSettings, Settings]:
+    """Return the store's path, the node's name and settings, and the whole settings."""
+    from lnflow.config import database_path, load_settings
+
+    tree = load_settings(settings)
+    name, reach = tree.node(node)
+    return database_path(database, tree), name, reach, tree
+
+
+def has_node_options(options: dict[str, str | None]) -> bool:
+    """Return whether the operator said how to reach a node."""
+    return any(options.get(name) for name in NODE_OPTIONS)

@@ -1,0 +1,70 @@
+"""Words and numbers as people read them; names from the network without what could harm a terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def sats(msat: int | None) -> str:
+    """Return msat as sat: whole from 100 sat on, to the msat below.
+
+    >>> sats(1_234_567), sats(99_001), sats(0), sats(None)
+    ('1,235', '99.001', '0', '–')
+    """
+    if msat is None:
+        return "–"
+    if abs(msat) >= 100_000:
+        return f"{round(msat / 1000):,}"
+    return f"{msat / 1000:,.3f}".rstrip("0").rstrip(".")
+
+
+def count(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"
+
+
+def percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in the largest fitting units.
+
+    >>> duration(45), duration(5_400), duration(200_000)
+    ('45 s', '1 h 30 min', '2 d 7 h')
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = int(seconds // 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def safe(name: str | None, width: int = 32) -> str:
+    """Return a name without control and direction characters, cut to `width`.
+
+    Aliases are chosen by strangers.
+
+    >>> safe('evil\\x1b[31mname')
+    'evil[31mname'
+    """
+    if name is None:
+        return ""
+    clean = "".join(c for c in name if unicodedata.category(c)[0] != "C")
+    return clean if len(clean) <= width else clean[: width - 1] + "…"
+
+
+def peer_name(alias: str | None, pubkey: str | None) -> str:
+    """Return what to call a peer: its alias, or the start of its key."""
+    return safe(alias) or (f"{pubkey[:10]}…" if pubkey else "unknown")
+
+
+def when(iso: str | None) -> str:
+    """Return an ISO time for reading, to the minute.
+
+    >>> when('2026-11-21T10:18:57.336Z')
+    '2026-11-21 10:18 UTC'
+    """
+    return "–" if iso is None else f"{iso[:10]} {iso[11:16]} UTC"
