@@ -164,9 +164,7 @@ def _domain_event(line: _Line, counts: DecodeCounts, source: object) -> StreamEv
                 info.outgoing_amt_msat or None,
             )
         if event.settle_event is not None:
-            return Settled(
-                in_scid, event.incoming_htlc_id, event.timestamp_ns, out_scid, event.outgoing_htlc_id
-            )
+            return Settled(in_scid, event.incoming_htlc_id, event.timestamp_ns, out_scid, event.outgoing_htlc_id)
         if event.forward_fail_event is not None:
             return DownstreamFailed(
                 in_scid, event.incoming_htlc_id, event.timestamp_ns, out_scid, event.outgoing_htlc_id

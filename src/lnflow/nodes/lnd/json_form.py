@@ -42,14 +42,8 @@ def decode_forward(element: object) -> Forward:
     row = _convert(element, js.ForwardingEvent, "row of a forwarding history")
     forward = records.forward(row)
     numbers = (forward.at_ns, forward.amount_in_msat, forward.amount_out_msat)
-    if (
-        not forward.at_ns
-        or any(number >> 63 for number in numbers)
-        or (forward.in_scid | forward.out_scid) >> 64
-    ):
-        raise InputError(
-            "row of a forwarding history: no time, or a number is negative or larger than 63 bits"
-        )
+    if not forward.at_ns or any(number >> 63 for number in numbers) or (forward.in_scid | forward.out_scid) >> 64:
+        raise InputError("row of a forwarding history: no time, or a number is negative or larger than 63 bits")
     return forward
 
 

@@ -233,9 +233,7 @@ def forward(row: pb.ForwardingEvent | js.ForwardingEvent) -> Forward:
     )
 
 
-def node_info(
-    info: pb.GetInfoResponse | js.GetInfoResponse, version: tuple[int, int, int] | None = None
-) -> NodeInfo:
+def node_info(info: pb.GetInfoResponse | js.GetInfoResponse, version: tuple[int, int, int] | None = None) -> NodeInfo:
     """Return who the node is; `version` as verrpc says it, read from the text if not given."""
     networks = [chain.network for chain in info.chains]
     return NodeInfo(
