@@ -40,7 +40,8 @@ _INSERT_STAGE = f"INSERT INTO temp.stage VALUES ({', '.join('?' * STAGE_COLUMNS)
 _FEE = "max(coalesce(a.amount_in_msat - a.amount_out_msat, 0), 0)"
 _SHARE = f"""a.in_chan, a.out_chan, a.outcome, a.cause, a.live,
   coalesce(a.amount_in_msat, 0), coalesce(a.amount_out_msat, 0), {_FEE}"""
-_ACCOUNTED = f"""CASE WHEN {{p}}outcome = {Outcome.SETTLED:d} THEN coalesce({{p}}history_ns, {{p}}resolved_ns, {{p}}arrived_ns)
+_ACCOUNTED = f"""CASE WHEN {{p}}outcome = {Outcome.SETTLED:d}
+  THEN coalesce({{p}}history_ns, {{p}}resolved_ns, {{p}}arrived_ns)
   ELSE coalesce({{p}}arrived_ns, {{p}}resolved_ns, {{p}}history_ns) END"""
 
 

@@ -58,6 +58,10 @@ class ChannelDictionary:
         """Return the channel with this (unsigned) id, or None."""
         return self._ids.get(to_signed(scid))
 
+    def known_stored(self, stored: int) -> int | None:
+        """Return the channel with this id in its stored form, or None."""
+        return self._ids.get(stored)
+
     def incoming(self, scid: int) -> int:
         """Return the channel an HTLC came in by: always ours, so it is created when new."""
         stored = to_signed(scid)

@@ -131,6 +131,7 @@ class StoreWriter:
         seen: set[tuple[int, int]] = set()
         incoming, outgoing = self._channels.incoming, self._channels.outgoing
         has_no_id = False
+        unknown: list[int] = []
         for f in facts:
             if f.only_known:
                 known = self._channels.known(f.in_scid)
@@ -153,7 +154,13 @@ class StoreWriter:
                     again.append(row)
                     continue
                 seen.add(key)
+            if not out_chan and f.out_scid:
+                unknown.append(len(rows))
             rows.append(row)
+        for n in unknown:  # a later row of the batch may have shown that the id is ours
+            out_chan = self._channels.known_stored(rows[n][3] or 0)
+            if out_chan:
+                rows[n] = (*rows[n][:2], out_chan, *rows[n][3:])
         return rows, again, has_no_id
 
     # -- coverage ---------------------------------------------------------------------------------------
@@ -265,7 +272,8 @@ class StoreWriter:
 
     def _set_online(self, chan: int, at_ns: int, active: bool) -> None:
         self._con.execute(
-            "INSERT INTO channel_online VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET active = min(active, excluded.active)",
+            "INSERT INTO channel_online VALUES (?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET active = min(active, excluded.active)",
             (self.node_id, chan, at_ns, active),
         )
 
@@ -453,10 +461,11 @@ _ARRIVED = 9  # place of arrived_ns in a staged row
 
 
 def _try(row: Row) -> Try:
-    amount_in, amount_out, outcome = row[7], row[8], row[12]
+    in_chan, out_chan, arrived_ns, outcome = row[0], row[2], row[_ARRIVED], row[12]
+    assert in_chan is not None
+    assert out_chan is not None
+    assert arrived_ns is not None
+    amount_in, amount_out = row[7], row[8]
     fee = max(amount_in - amount_out, 0) if amount_in is not None and amount_out is not None else None
-    refused = outcome == Outcome.REFUSED
-    assert row[0] is not None
-    assert row[2] is not None
-    assert row[_ARRIVED] is not None
-    return Try(row[_ARRIVED], row[0], row[2], amount_out, fee, Cause(row[13] or 0) if refused else Cause.NONE)
+    refused_for = Cause(row[13] or 0) if outcome == Outcome.REFUSED else Cause.NONE
+    return Try(arrived_ns, in_chan, out_chan, amount_out, fee, refused_for)

@@ -1,0 +1,191 @@
+"""Reading one node's store: every question is one consistent look, and none depends on how long the history is."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from lnflow.domain.errors import ConfigurationError, StoreError
+from lnflow.domain.time import HOUR_NS
+from lnflow.store import sums
+from lnflow.store.channel_facts import load_channels, load_usability
+from lnflow.store.database import explained, open_reader, snapshot
+from lnflow.store.intervals import merged, within, without
+from lnflow.store.records import (
+    DemandRow,
+    FlowRow,
+    HourRow,
+    PairRow,
+    RefusalRow,
+    SizeRow,
+    StoredChannel,
+    StoredCoverage,
+    StoredNode,
+    StoredSpan,
+    Usability,
+)
+from lnflow.store.windows import Plan, plan_window
+
+
+class StoreReader:
+    """Questions about one node.  All windows are half open: [since_ns, until_ns)."""
+
+    def __init__(self, path: Path, node_name: str | None = None) -> None:
+        """Open for reading; `node_name` None means the only node, or the first one stored."""
+        self.path = path
+        self._con = open_reader(path)
+        try:
+            self.node = self._choose(node_name)
+        except BaseException:
+            self._con.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._con.close()
+
+    def close(self) -> None:
+        self._con.close()
+
+    @contextlib.contextmanager
+    def consistent(self) -> Iterator[None]:
+        """Let all questions inside see one and the same state."""
+        with explained(self.path), snapshot(self._con):
+            yield
+
+    def nodes(self) -> list[StoredNode]:
+        """Return all nodes of the store, first stored first."""
+        rows = self._con.execute(
+            "SELECT node_id, name, pubkey, alias, implementation, network, version, block_height, seen_ns"
+            " FROM node ORDER BY node_id"
+        )
+        names = StoredNode.__struct_fields__
+        return [StoredNode(**dict(zip(names, row, strict=True))) for row in rows]
+
+    def span(self) -> StoredSpan:
+        """Return between which times anything is stored."""
+        raw = self._con.execute(
+            "SELECT (SELECT min(accounted_ns) FROM attempt WHERE node_id = ?1),"
+            " (SELECT max(accounted_ns) FROM attempt WHERE node_id = ?1)",
+            (self.node.node_id,),
+        ).fetchone()
+        hours = self._con.execute(
+            "SELECT (SELECT min(hour) FROM channel_hour WHERE node_id = ?1),"
+            " (SELECT max(hour) FROM channel_hour WHERE node_id = ?1)",
+            (self.node.node_id,),
+        ).fetchone()
+        first_ns, last_ns = raw
+        if hours[0] is not None and (first_ns is None or hours[0] < first_ns // HOUR_NS):
+            first_ns = hours[0] * HOUR_NS
+        if hours[1] is not None and last_ns is None:
+            last_ns = (hours[1] + 1) * HOUR_NS - 1
+        return StoredSpan(first_ns=first_ns, last_ns=last_ns)
+
+    def plan(self, since_ns: int, until_ns: int) -> Plan:
+        """Return how a window would be answered; `rounded` says that its ends go to whole hours."""
+        state = self._con.execute(
+            "SELECT totals_through, raw_since_ns FROM node_state WHERE node_id = ?", (self.node.node_id,)
+        ).fetchone()
+        return plan_window(
+            since_ns,
+            until_ns,
+            raw_since_ns=state[1],
+            last_ns=self.span().last_ns,
+            totals_through=state[0],
+        )
+
+    def flows(self, since_ns: int, until_ns: int, chan: int | None = None) -> list[FlowRow]:
+        """Return the sums of every channel with traffic in the window, or of one."""
+        return sums.flows(self._con, self.node.node_id, self.plan(since_ns, until_ns), chan)
+
+    def refusals(self, since_ns: int, until_ns: int, chan: int | None = None) -> list[RefusalRow]:
+        """Return our own refusals by outgoing channel and cause."""
+        return sums.refusals(self._con, self.node.node_id, self.plan(since_ns, until_ns), chan)
+
+    def pairs(self, since_ns: int, until_ns: int) -> tuple[list[PairRow], bool]:
+        """Return attempts by pair of channels, and whether the window was rounded to whole days (UTC)."""
+        state = self._con.execute(
+            "SELECT raw_since_ns FROM node_state WHERE node_id = ?", (self.node.node_id,)
+        ).fetchone()
+        return sums.pairs(self._con, self.node.node_id, since_ns, until_ns, state[0])
+
+    def hours(self, since_ns: int, until_ns: int) -> list[HourRow]:
+        """Return attempts by hour and cause; the ends are rounded outwards to whole hours."""
+        return sums.hours(self._con, self.node.node_id, since_ns // HOUR_NS, -(-until_ns // HOUR_NS))
+
+    def demands(self, since_ns: int, until_ns: int) -> list[DemandRow]:
+        """Return the demands that began in the window, grouped."""
+        return sums.demands(self._con, self.node.node_id, since_ns, until_ns)
+
+    def sizes(self, since_ns: int, until_ns: int) -> list[SizeRow]:
+        """Return what became of attempts passed on, by channel and amount class, in whole days (UTC)."""
+        return sums.sizes(self._con, self.node.node_id, since_ns, until_ns)
+
+    def coverage(self, since_ns: int, until_ns: int) -> StoredCoverage:
+        """Return when we listened; intervals the operator stated override those read from saved logs."""
+        rows = self._con.execute(
+            "SELECT source, since_ns, until_ns FROM coverage WHERE node_id = ?", (self.node.node_id,)
+        ).fetchall()
+        stated = any(source == STATED for source, _, _ in rows)
+        shed = [(a, b) for source, a, b in rows if source == SHED]
+        heard = merged((a, b) for source, a, b in rows if source != SHED and not (stated and source == LOG))
+        heard = without(heard, shed)
+        return StoredCoverage(
+            first_ns=heard[0][0] if heard else None,
+            last_ns=heard[-1][1] if heard else None,
+            intervals=tuple(within(heard, since_ns, until_ns)),
+        )
+
+    def channels(self, at_ns: int) -> list[StoredChannel]:
+        """Return every channel ever seen, with what was last known of it at `at_ns`."""
+        return load_channels(self._con, self.node.node_id, at_ns)
+
+    def usability(self, since_ns: int, until_ns: int) -> list[Usability]:
+        """Return how long each channel's link is known to have been up."""
+        return load_usability(self._con, self.node.node_id, since_ns, until_ns)
+
+    def counters(self) -> dict[str, int]:
+        """Return what was seen and counted but is no attempt: own payments, unknown messages, shed events."""
+        rows = self._con.execute("SELECT name, value FROM counter WHERE node_id = ?", (self.node.node_id,))
+        return {str(name): int(value) for name, value in rows}
+
+    def size_report(self) -> dict[str, int]:
+        """Return rows per table and, under `file_bytes`, the size of the file."""
+        tables = [
+            name
+            for (name,) in self._con.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
+            )
+        ]
+        report = {t: int(self._con.execute(f"SELECT count(*) FROM {t}").fetchone()[0]) for t in tables}
+        pages = self._con.execute("PRAGMA page_count").fetchone()[0]
+        page_bytes = self._con.execute("PRAGMA page_size").fetchone()[0]
+        report["file_bytes"] = int(pages * page_bytes)
+        return report
+
+    def _choose(self, name: str | None) -> StoredNode:
+        with explained(self.path):
+            nodes = self.nodes()
+        if not nodes:
+            raise StoreError(f"{self.path} holds no node yet: run 'lnflow monitor' or 'lnflow import' first")
+        if name is None:
+            return nodes[0]
+        for node in nodes:
+            if node.name == name:
+                return node
+        known = ", ".join(n.name for n in nodes)
+        raise ConfigurationError(f"no node {name!r} in {self.path}: it has {known}; choose one with --node")
+
+
+LIVE, LOG, STATED, SHED = "live", "log", "stated", "shed"
+"""Sources of coverage: our own stream, a saved event log, the operator or a stream log, and what was shed."""

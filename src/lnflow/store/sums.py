@@ -1,0 +1,225 @@
+"""Sums over a window, by channel, pair, hour and demand: set by set in SQL, from the parts of a plan."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from lnflow.domain.causes import Outcome
+from lnflow.domain.time import DAY_NS
+from lnflow.store.demands import DEMAND_GROUP
+from lnflow.store.records import DemandRow, FlowRow, HourRow, PairRow, RefusalRow, SizeRow
+from lnflow.store.totals import FLOW_COLUMNS, REFUSAL_COLUMNS
+from lnflow.store.windows import Plan, RawPart
+
+_FEE = "max(coalesce(amount_in_msat - amount_out_msat, 0), 0)"
+_SETTLED = f"(outcome = {Outcome.SETTLED:d})"
+_DOWNSTREAM = f"(outcome = {Outcome.DOWNSTREAM:d})"
+_REFUSED = f"(outcome = {Outcome.REFUSED:d})"
+_PENDING = f"(outcome <= {Outcome.UNRESOLVED:d})"
+_OUT = "coalesce(amount_out_msat, 0)"
+# The flow columns of one raw row, in the order of FLOW_COLUMNS.
+_RAW_IN = (
+    _SETTLED, f"{_SETTLED} * coalesce(amount_in_msat, 0)", f"{_SETTLED} * {_FEE}", f"{_SETTLED} * live",
+    _DOWNSTREAM, _REFUSED, f"{_REFUSED} * {_FEE}", _PENDING,
+)  # fmt: skip
+_RAW_OUT = (
+    _SETTLED, f"{_SETTLED} * {_OUT}", f"{_SETTLED} * {_FEE}", f"{_SETTLED} * live", _DOWNSTREAM,
+    f"{_DOWNSTREAM} * {_OUT}", f"{_DOWNSTREAM} * {_FEE}", _REFUSED, f"{_REFUSED} * {_OUT}",
+    f"{_REFUSED} * {_FEE}", _PENDING,
+)  # fmt: skip
+
+Row = Sequence[int]
+
+
+def flows(con: sqlite3.Connection, node_id: int, plan: Plan, chan: int | None) -> list[FlowRow]:
+    """Return the sums of each channel; channels without any traffic are left out."""
+    rows = _sum(con, _flow_parts(con, node_id, plan, chan), 1)
+    return [FlowRow(*row) for row in rows if any(row[1:])]
+
+
+def refusals(con: sqlite3.Connection, node_id: int, plan: Plan, chan: int | None) -> list[RefusalRow]:
+    """Return our refusals by outgoing channel and cause."""
+    rows = _sum(con, _refusal_parts(con, node_id, plan, chan), 2)
+    return [RefusalRow(*row) for row in rows if any(row[2:])]
+
+
+def pairs(
+    con: sqlite3.Connection, node_id: int, since_ns: int, until_ns: int, raw_since_ns: int | None
+) -> tuple[list[PairRow], bool]:
+    """Return attempts by pair, outcome and cause, and whether the ends were rounded to whole days."""
+    first, last = -(-since_ns // DAY_NS), until_ns // DAY_NS
+    raw: list[RawPart] = []
+    rounded = False
+    ends = [(since_ns, until_ns)] if first > last else [(since_ns, first * DAY_NS), (last * DAY_NS, until_ns)]
+    for a, b in ends:
+        if a >= b:
+            continue
+        if raw_since_ns is None or a >= raw_since_ns:
+            raw.append(RawPart(1, a, b))
+        else:
+            rounded = True
+    if rounded:  # one end lies behind the raw rows: whole days for both keeps it simple and said
+        raw, first, last = [], since_ns // DAY_NS, -(-until_ns // DAY_NS)
+    columns = "in_chan, out_chan, outcome, cause"
+    parts = [
+        (
+            f"SELECT {columns}, attempts, msat, fee_msat FROM pair_day WHERE node_id = ? AND day >= ? AND day < ?",
+            (node_id, first, last),
+        )
+    ]
+    parts += [
+        (
+            f"SELECT {columns}, count(*), sum({_OUT}), sum({_FEE}) FROM attempt"
+            f" WHERE node_id = ? AND accounted_ns >= ? AND accounted_ns < ? AND twin IS NULL GROUP BY {columns}",
+            (node_id, part.since_ns, part.until_ns),
+        )
+        for part in raw
+    ]
+    return [PairRow(*row) for row in _sum(con, parts, 4) if any(row[4:])], rounded
+
+
+def hours(con: sqlite3.Connection, node_id: int, first: int, last: int) -> list[HourRow]:
+    """Return the whole node's attempts by hour and cause."""
+    rows = con.execute(
+        """SELECT hour, cause, sum(attempts), sum(msat), sum(fee_msat), 0, 0 FROM refusal_hour
+             WHERE node_id = ?1 AND hour >= ?2 AND hour < ?3 GROUP BY hour, cause HAVING sum(attempts) <> 0
+           UNION ALL
+           SELECT hour, 0, 0, 0, 0, sum(out_settled), sum(out_downstream) FROM channel_hour
+             WHERE node_id = ?1 AND hour >= ?2 AND hour < ?3 GROUP BY hour
+             HAVING sum(out_settled) <> 0 OR sum(out_downstream) <> 0
+           ORDER BY 1, 2""",
+        (node_id, first, last),
+    )
+    return [HourRow(*row) for row in rows]
+
+
+def demands(con: sqlite3.Connection, node_id: int, since_ns: int, until_ns: int) -> list[DemandRow]:
+    """Return demands that began in the window: whole days from their sums, the ends from the rows."""
+    state = con.execute("SELECT demand_days_through FROM node_state WHERE node_id = ?", (node_id,)).fetchone()
+    first = -(-since_ns // DAY_NS)
+    last = min(until_ns // DAY_NS, state[0] if state[0] is not None else 0)
+    ends = [(since_ns, until_ns)] if first >= last else [(since_ns, first * DAY_NS), (last * DAY_NS, until_ns)]
+    names = DemandRow.__struct_fields__
+    parts: list[tuple[str, tuple[int, ...]]] = [
+        (
+            f"SELECT out_chan, {DEMAND_GROUP} FROM demand WHERE node_id = ? AND first_ns >= ? AND first_ns < ?"
+            " GROUP BY out_chan, cause, circumstance, amount_class, oversize",
+            (node_id, a, b),
+        )
+        for a, b in ends
+        if a < b
+    ]
+    if first < last:
+        parts.append(
+            (
+                f"SELECT {', '.join(names)} FROM demand_day WHERE node_id = ? AND day >= ? AND day < ?",
+                (node_id, first, last),
+            )
+        )
+    return [DemandRow(*row) for row in _sum(con, parts, 5)]
+
+
+def sizes(con: sqlite3.Connection, node_id: int, since_ns: int, until_ns: int) -> list[SizeRow]:
+    """Return outcomes by channel and amount class over whole days."""
+    rows = con.execute(
+        """SELECT chan, amount_class, sum(settled), sum(downstream) FROM size_day
+           WHERE node_id = ? AND day >= ? AND day < ? GROUP BY chan, amount_class
+           HAVING sum(settled) <> 0 OR sum(downstream) <> 0""",
+        (node_id, since_ns // DAY_NS, -(-until_ns // DAY_NS)),
+    )
+    return [SizeRow(*row) for row in rows]
+
+
+def _flow_parts(
+    con: sqlite3.Connection, node_id: int, plan: Plan, chan: int | None
+) -> Iterable[tuple[str, tuple[int, ...]]]:
+    one = "" if chan is None else f" AND chan = {chan:d}"
+    for total in plan.totals:
+        latest = "SELECT max(period) FROM channel_total WHERE node_id = ? AND chan = c.channel_id AND period <= ?"
+        yield (
+            f"SELECT t.chan, {_signed(total.sign, FLOW_COLUMNS)} FROM channel c JOIN channel_total t"
+            f" ON t.node_id = ? AND t.chan = c.channel_id AND t.period = ({latest})"
+            + (" WHERE c.node_id IN (0, ?)" if chan is None else f" WHERE c.channel_id = {chan:d} AND ? = ?"),
+            (node_id, node_id, total.period, node_id, *(() if chan is None else (node_id,))),
+        )
+    for part in plan.hours:
+        where = (
+            "hour >= ? AND hour < ?"
+            if chan is None
+            else f"hour IN ({', '.join(str(h) for h in range(part.first, part.last))}) AND ? <= ?"
+        )
+        yield (
+            f"SELECT chan, {_signed(part.sign, FLOW_COLUMNS)} FROM channel_hour WHERE node_id = ? AND {where}{one}",
+            (node_id, part.first, part.last),
+        )
+    for raw in plan.raw:
+        zeros_in, zeros_out = (", ".join("0" for _ in x) for x in (_RAW_IN, _RAW_OUT))
+        for column, ins, outs in (
+            ("in_chan", _signed_sums(raw.sign, _RAW_IN), zeros_out),
+            ("out_chan", zeros_in, _signed_sums(raw.sign, _RAW_OUT)),
+        ):
+            only = "" if chan is None else f" AND {column} = {chan:d}"
+            yield (
+                f"SELECT {column} AS chan, {ins}, {outs} FROM attempt WHERE node_id = ? AND accounted_ns >= ?"
+                f" AND accounted_ns < ? AND twin IS NULL{only} GROUP BY {column}",
+                (node_id, raw.since_ns, raw.until_ns),
+            )
+
+
+def _refusal_parts(
+    con: sqlite3.Connection, node_id: int, plan: Plan, chan: int | None
+) -> Iterable[tuple[str, tuple[int, ...]]]:
+    one = "" if chan is None else f" AND chan = {chan:d}"
+    for total in plan.totals:
+        yield (
+            f"SELECT chan, cause, {_signed(total.sign, REFUSAL_COLUMNS)} FROM (SELECT chan, cause,"
+            f" {', '.join(REFUSAL_COLUMNS)}, max(period) FROM refusal_total WHERE node_id = ? AND period <= ?{one}"
+            " GROUP BY chan, cause)",
+            (node_id, total.period),
+        )
+    for part in plan.hours:
+        where = (
+            "hour >= ? AND hour < ?"
+            if chan is None
+            else f"hour IN ({', '.join(str(h) for h in range(part.first, part.last))}) AND ? <= ?"
+        )
+        yield (
+            f"SELECT chan, cause, {_signed(part.sign, REFUSAL_COLUMNS)} FROM refusal_hour"
+            f" WHERE node_id = ? AND {where}{one}",
+            (node_id, part.first, part.last),
+        )
+    for raw in plan.raw:
+        only = "" if chan is None else f" AND out_chan = {chan:d}"
+        yield (
+            f"SELECT out_chan, cause, {_signed_sums(raw.sign, ('1', _OUT, _FEE))} FROM attempt"
+            f" WHERE node_id = ? AND accounted_ns >= ? AND accounted_ns < ? AND twin IS NULL"
+            f" AND outcome = {Outcome.REFUSED:d}{only} GROUP BY out_chan, cause",
+            (node_id, raw.since_ns, raw.until_ns),
+        )
+
+
+def _signed(sign: int, columns: Iterable[str]) -> str:
+    return ", ".join(columns) if sign > 0 else ", ".join(f"-{c}" for c in columns)
+
+
+def _signed_sums(sign: int, expressions: Iterable[str]) -> str:
+    return ", ".join(f"{'-' if sign < 0 else ''}sum({x})" for x in expressions)
+
+
+def _sum(con: sqlite3.Connection, parts: Iterable[tuple[str, tuple[int, ...]]], keys: int) -> list[tuple[int, ...]]:
+    """Return the parts added up by their first `keys` columns."""
+    listed = list(parts)
+    if not listed:
+        return []
+    params = [p for _, values in listed for p in values]
+    if len(listed) == 1 and "GROUP BY" in listed[0][0]:
+        return con.execute(listed[0][0], params).fetchall()
+    union = " UNION ALL ".join(sql for sql, _ in listed)
+    cursor = con.execute(f"SELECT * FROM ({union}) LIMIT 0", params)
+    names = [f"c{n}" for n in range(len(cursor.description))]
+    by = ", ".join(names[:keys])
+    totals = ", ".join(f"sum({n})" for n in names[keys:])
+    return con.execute(
+        f"WITH part({', '.join(names)}) AS ({union}) SELECT {by}, {totals} FROM part GROUP BY {by}", params
+    ).fetchall()
