@@ -117,7 +117,7 @@ def channel_of_row(row: Mapping[str, object]) -> ChannelState:
         initiator=row.get("opener") == "local",
         private=row.get("private") is True,
         active=_is_usable(row),
-        max_pending_msat=_optional(row, "their_max_htlc_value_in_flight_msat", msat),
+        max_pending_msat=_limit(_optional(row, "their_max_htlc_value_in_flight_msat", msat)),
         total_sent_sat=_in_sat(_optional(row, "out_fulfilled_msat", msat)),
         total_received_sat=_in_sat(_optional(row, "in_fulfilled_msat", msat)),
         pending=pending,
@@ -242,6 +242,11 @@ def _is_usable(row: Mapping[str, object]) -> bool:
         and row.get("peer_connected") is True
         and row.get("reestablished", True) is True
     )
+
+
+def _limit(amount_msat: int | None) -> int | None:
+    # 2^64-1 is what both ends announce by default: no limit
+    return None if amount_msat is None or amount_msat >> 63 else amount_msat
 
 
 def _in_sat(amount_msat: int | None) -> int | None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from lnflow.domain.channel import ChannelPolicies, ChannelState, ClosedChannel, NodeInfo, Policy
+from lnflow.domain.channel import ChannelPolicies, ChannelState, ClosedChannel, NodeInfo
 from lnflow.domain.htlc import Attempt, Forward, StreamEvent
+from lnflow.nodes.lnd.json_form import GraphEdge, ReportedFees
 
 
 class ChannelSnapshot(Struct, frozen=True, gc=False):
@@ -23,66 +24,24 @@ class ChannelSnapshot(Struct, frozen=True, gc=False):
 
 
 class ClosedChannels(Struct, frozen=True, gc=False):
-    """Some channels that no longer exist.  A long list comes in several of these."""
+    """Some channels that no longer exist; a list of them comes in several of these."""
 
     channels: tuple[ClosedChannel, ...]
-
-
-class EdgePolicies(Struct, frozen=True, kw_only=True, gc=False):
-    """One channel of the graph with what either end asks; only our own key tells which end we are.
-
-    The policy of `node1_pub` is `node1_policy`; None where an end has announced none.
-    """
-
-    scid: int
-    channel_point: str | None
-    node1_pub: str
-    node2_pub: str
-    node1_policy: Policy | None
-    node2_policy: Policy | None
-    capacity_sat: int | None = None
-
-    def seen_from(self, our_pubkey: str) -> ChannelPolicies | None:
-        """Return the policies as ours and theirs, or None if the channel is not ours."""
-        if our_pubkey == self.node1_pub:
-            peer, ours, theirs = self.node2_pub, self.node1_policy, self.node2_policy
-        elif our_pubkey == self.node2_pub:
-            peer, ours, theirs = self.node1_pub, self.node2_policy, self.node1_policy
-        else:
-            return None
-        return ChannelPolicies(
-            scid=self.scid,
-            channel_point=self.channel_point,
-            peer_pubkey=peer,
-            ours=ours,
-            theirs=theirs,
-            capacity_sat=self.capacity_sat,
-        )
 
 
 class PolicyRecord(Struct, frozen=True, gc=False):
     """Policies of one channel; `at_ns` is when they were seen, None where the file has no date.
 
-    `ChannelPolicies` come from sources that say themselves which end is ours (Core Lightning).
+    Only our own key tells which end of a `GraphEdge` we are (`seen_from`); most of a whole graph is not
+    ours.  `ChannelPolicies` come from a source that says itself which end is ours (Core Lightning).
     """
 
     at_ns: int | None
-    policies: EdgePolicies | ChannelPolicies
-
-
-class FeeReportRow(Struct, frozen=True, kw_only=True, gc=False):
-    """Our price on one channel as FeeReport lists it, private channels included; no limits, no date."""
-
-    scid: int
-    channel_point: str
-    base_fee_msat: int
-    fee_ppm: int
-    inbound_base_fee_msat: int = 0
-    inbound_fee_ppm: int = 0
+    policies: GraphEdge | ChannelPolicies
 
 
 class Aliases(Struct, frozen=True, gc=False):
-    """Announced names by public key.  A long graph comes in several of these."""
+    """Announced names by public key; a list of nodes comes in several of these."""
 
     names: dict[str, str]
 
@@ -104,7 +63,7 @@ FileItem = (
     | PolicyRecord
     | NodeInfo
     | Aliases
-    | FeeReportRow
+    | ReportedFees
     | Coverage
 )
 

@@ -35,11 +35,6 @@ class _Unpacker(Protocol):
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
-class _Readable(Protocol):
-    def read1(self, size: int, /) -> bytes: ...
-    def close(self) -> None: ...
-
-
 class _Gzip:
     """zlib's decompressor with the input it held back taken care of, as lzma's does by itself."""
 
@@ -82,7 +77,7 @@ class Source:
     standard input) it is the progress of compressed files too.
     """
 
-    def __init__(self, name: str, raw: _Readable, bytes_total: int | None) -> None:
+    def __init__(self, name: str, raw: io.BufferedIOBase, bytes_total: int | None) -> None:
         self.name = name
         self.bytes_read = 0
         self.bytes_total = bytes_total
@@ -111,8 +106,8 @@ class Source:
     def read(self) -> bytes:
         """Return some more bytes, at least one; nothing means the end."""
         if self._head:
-            head, self._head = self._head, b""
-            return head
+            data, self._head = self._head[:_READ_BYTES], self._head[_READ_BYTES:]
+            return data
         return self._next()
 
     def close(self) -> None:
@@ -185,7 +180,9 @@ class Source:
 def open_source(path: Path | str) -> Source:
     """Open a file, or standard input for `-`; raise `InputError` saying what to do if it cannot be."""
     if str(path) == STDIN:
-        return Source("standard input", sys.stdin.buffer, None)
+        binary = sys.stdin.buffer
+        assert isinstance(binary, io.BufferedIOBase)
+        return Source("standard input", binary, None)
     path = Path(path)
     try:
         # Without O_NONBLOCK opening a FIFO would wait for a writer that may never come.
@@ -213,9 +210,7 @@ def files_below(path: Path | str) -> list[Path | str]:
     for folder, folders, names in os.walk(root, onerror=_cannot_list):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         here = Path(folder)
-        found += [
-            here / name for name in sorted(names) if not name.startswith(".") and (here / name).is_file()
-        ]
+        found += [here / name for name in sorted(names) if not name.startswith(".") and (here / name).is_file()]
     return found
 
 
