@@ -9,6 +9,7 @@ import codecs
 import json
 import re
 from collections.abc import Generator
+from decimal import Decimal
 from typing import Any, NoReturn
 
 from lnflow.domain.errors import InputError
@@ -16,6 +17,7 @@ from lnflow.domain.errors import InputError
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+("|\Z|\\\Z)|[{}\[\]]', re.DOTALL)
 _NOT_SPACE = re.compile(r"[^ \t\r\n]")
 _NOT_SPACE_BYTES = re.compile(rb"[^ \t\r\n]")
+_MAY_GO_ON = ".eE+-"  # after what looks like a whole number
 _NEAR_END = 16  # a cut literal, number or escape is reported at most this far before the end of the window
 
 
@@ -65,7 +67,6 @@ class MessageSplitter:
             if self._depth == 0:
                 messages.append(bytes(buffer[self._start : position]))
                 self._start, done = None, position
-        del match
         del buffer[:done]
         self._scanned = position - done
         if self._start is not None:
@@ -82,15 +83,16 @@ class MessageSplitter:
 class ArrayReader:
     """Yields the elements of the array at `path` (for example result → forwards) while the reply arrives.
 
-    Members beside the path are kept in `members` (error, id, warnings); they must be small.  Raises
-    `InputError` for text that is not JSON, and for an element of more than `max_chars`.
+    Numbers with a fraction are `Decimal`, so that times keep their nanoseconds.  Members beside the path are
+    kept in `members` (error, id, warnings); they must be small.  Raises `InputError` for text that is not
+    JSON, and for an element of more than `max_chars`.
     """
 
     def __init__(self, path: tuple[str, ...], *, max_chars: int = 16 * 1024 * 1024) -> None:
         self._path = path
         self._max_chars = max_chars
         self._decode_bytes = codecs.getincrementaldecoder("utf-8")()
-        self._json = json.JSONDecoder(parse_constant=_refuse_constant)
+        self._json = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
         self._text = ""
         self._at = 0
         self._ended = False
@@ -148,7 +150,8 @@ class ArrayReader:
             self._at += 1
             return
         while True:
-            self._out.append((yield from self._value()))
+            value = yield from self._value()
+            self._out.append(value)  # looked up now: feed() hands the list out and starts another
             mark = yield from self._peek()
             self._at += 1
             if mark == "]":
@@ -167,7 +170,8 @@ class ArrayReader:
                 if not cut:
                     self._fail(exc.msg)
             else:
-                if end < len(self._text) or self._ended:  # a number at the very end may go on
+                following = self._text[end : end + 1]
+                if self._ended or (following and following not in _MAY_GO_ON):
                     self._at = end
                     return value
             wanted = 2 * (len(self._text) - self._at)  # not again before it doubled: linear in all

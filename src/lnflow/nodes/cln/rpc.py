@@ -47,6 +47,9 @@ class ClnRpc(Protocol):
     async def close(self) -> None: ...
 
 
+NOTHING = Raw()
+
+
 class RpcErrorBody(Struct, frozen=True):
     """The `error` member of a reply."""
 
@@ -59,7 +62,7 @@ class Envelope(Struct, frozen=True):
 
     id: str | int | None = None
     method: str | None = None
-    result: Raw | None = None
+    result: Raw = NOTHING
     error: RpcErrorBody | None = None
 
 

@@ -57,7 +57,7 @@ class SocketRpc:
                 raise OutcomeUnknown(f"{method}: no answer from {self._path} within {timeout_s} s") from None
         if envelope.error is not None:
             raise_rpc_error(method, envelope.error.code, envelope.error.message)
-        if envelope.result is None:
+        if not bytes(envelope.result):
             raise NodeUnavailable(f"{method}: the node's reply has neither result nor error")
         return decode_result(method, envelope.result, reply)
 
