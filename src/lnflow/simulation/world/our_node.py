@@ -5,30 +5,16 @@ Times inside a world are nanoseconds from the start of the window; what is recor
 
 from __future__ import annotations
 
-from hashlib import sha256
-from typing import NamedTuple
-
 from lnflow.domain.causes import Cause, Problem
-from lnflow.domain.channel import ChannelPolicies, ChannelState, Policy
 from lnflow.domain.fees import required_fee_msat
 from lnflow.domain.htlc import DownstreamFailed, Forward, HtlcEvent, Offered, Refused, Resolved, Settled
 from lnflow.domain.time import SECOND_NS
-from lnflow.simulation.world.spec import (
-    COMMIT_FEE_SAT,
-    MSAT_PER_SAT,
-    ChannelSpec,
-    PeerSpec,
-    PolicyChange,
-    WorldSpec,
-    default_max_htlc_msat,
-    spendable_sat,
-)
+from lnflow.simulation.world.holdings import Channel, Htlc, Peer, Terms
+from lnflow.simulation.world.spec import MSAT_PER_SAT, PolicyChange, WorldSpec
 
 RECONNECT_NS = 8 * SECOND_NS  # re-establishing: the link is there, but not eligible yet
 _FINAL_LAG_NS = 15_000_000  # the final event follows when the removal is committed
 _SETTLE_EVENT_LAG_NS = 20_000  # the settle event follows the history row by 0.02 ms as a rule
-_FIRST_SCID = 880_000
-_TIME_LOCK_DELTA = 80
 
 WIRE_NUMBERS: dict[Cause, tuple[int, int]] = {
     Cause.INSUFFICIENT_BALANCE: (15, 6),
@@ -50,130 +36,6 @@ _PROBLEMS = {
     Cause.UNKNOWN_NEXT_PEER: Problem.OFFLINE,
     Cause.LINK_NOT_ELIGIBLE: Problem.OFFLINE,
 }
-
-
-class Terms(NamedTuple):
-    """What we ask at a peer's channels from `at_ns` on; `max_htlc_msat` None means each channel's default."""
-
-    at_ns: int
-    base_fee_msat: int
-    fee_ppm: int
-    inbound_base_fee_msat: int
-    inbound_fee_ppm: int
-    max_htlc_msat: int | None
-
-
-class Peer:
-    """A peer, its channels, whether it is connected, and our terms over time (the last are in force)."""
-
-    __slots__ = (
-        "away_since_ns",
-        "back_ns",
-        "channels",
-        "index",
-        "lifted",
-        "online",
-        "pool_at_ns",
-        "pool_msat",
-        "pubkey",
-        "ready_ns",
-        "spec",
-        "terms",
-    )
-
-    def __init__(self, index: int, spec: PeerSpec, world: str) -> None:
-        self.index = index
-        self.spec = spec
-        self.pubkey = "02" + sha256(f"{world}/{index}/{spec.alias}".encode()).hexdigest()
-        self.channels: list[Channel] = []
-        self.terms = [
-            Terms(
-                -(1 << 62),
-                spec.base_fee_msat,
-                spec.fee_ppm,
-                spec.inbound_base_fee_msat,
-                spec.inbound_fee_ppm,
-                None if spec.max_htlc_sat is None else spec.max_htlc_sat * MSAT_PER_SAT,
-            )
-        ]
-        self.online = True
-        self.away_since_ns = 0
-        self.back_ns = 0
-        self.ready_ns = -(1 << 62)
-        self.lifted: Problem | None = None
-        self.pool_msat = (spec.pool_sat or 0) * MSAT_PER_SAT
-        self.pool_at_ns = -(1 << 62)
-
-
-class Channel:
-    """One channel's money.  `local + remote + unsettled` is constant and neither side is ever negative."""
-
-    __slots__ = (
-        "capacity_sat",
-        "default_max_msat",
-        "initiator",
-        "local_floor_msat",
-        "local_msat",
-        "next_in_id",
-        "next_out_id",
-        "out_count",
-        "peer",
-        "point",
-        "remote_floor_msat",
-        "remote_msat",
-        "scid",
-        "slots",
-        "total_msat",
-        "unsettled_msat",
-    )
-
-    def __init__(self, number: int, spec: ChannelSpec, peer: Peer) -> None:
-        self.peer = peer
-        self.capacity_sat = spec.capacity_sat
-        self.scid = (_FIRST_SCID + 137 * number) << 40 | (1 + number * 7 % 900) << 16 | number % 2
-        self.point = f"{sha256(f'{peer.pubkey}/{number}'.encode()).hexdigest()}:{number % 2}"
-        self.total_msat = spendable_sat(spec) * MSAT_PER_SAT
-        self.local_msat = int(spendable_sat(spec) * spec.local_share) * MSAT_PER_SAT
-        self.remote_msat = self.total_msat - self.local_msat
-        self.unsettled_msat = 0
-        reserve = spec.capacity_sat // 100 * MSAT_PER_SAT
-        fee_buffer = COMMIT_FEE_SAT * MSAT_PER_SAT
-        self.initiator = spec.initiator
-        self.local_floor_msat = reserve + (fee_buffer if spec.initiator else 0)
-        self.remote_floor_msat = reserve + (0 if spec.initiator else fee_buffer)
-        self.default_max_msat = default_max_htlc_msat(spec.capacity_sat)
-        self.slots = spec.slots
-        self.out_count = 0
-        self.next_in_id = 0
-        self.next_out_id = 0
-
-    def max_htlc_msat(self, terms: Terms) -> int:
-        return self.default_max_msat if terms.max_htlc_msat is None else terms.max_htlc_msat
-
-
-class Htlc:
-    """An HTLC that we passed on; `borrowed` ones leave by capacity that we do not have (size lifted)."""
-
-    __slots__ = (
-        "amount_in_msat",
-        "amount_out_msat",
-        "borrowed",
-        "in_channel",
-        "in_id",
-        "out_channel",
-        "out_id",
-    )
-
-    def __init__(
-        self, in_channel: Channel, in_id: int, out_channel: Channel, amount_in_msat: int, amount_out_msat: int
-    ) -> None:
-        self.in_channel = in_channel
-        self.in_id = in_id
-        self.out_channel = out_channel
-        self.out_id = out_channel.next_out_id
-        self.amount_in_msat = amount_in_msat
-        self.amount_out_msat = amount_out_msat
-        self.borrowed = False
 
 
 class OurNode:
@@ -300,24 +162,6 @@ class OurNode:
             )
         )
 
-    def states(self) -> tuple[ChannelState, ...]:
-        """Return what ListChannels would show now."""
-        return tuple(_state(c) for c in self.channels)
-
-    def policies(self, start_ns: int) -> tuple[ChannelPolicies, ...]:
-        """Return the terms in force now, as both ends announced them."""
-        return tuple(
-            ChannelPolicies(
-                scid=c.scid,
-                channel_point=c.point,
-                peer_pubkey=c.peer.pubkey,
-                ours=policy_of(c, start_ns),
-                theirs=None,
-                capacity_sat=c.capacity_sat,
-            )
-            for c in self.channels
-        )
-
     def _check(
         self, channel: Channel, in_channel: Channel, amount_in: int, amount_out: int, lifted: Problem | None
     ) -> Cause:
@@ -397,45 +241,5 @@ class OurNode:
             htlc.out_channel.unsettled_msat -= htlc.amount_out_msat
 
 
-def policy_of(channel: Channel, start_ns: int) -> Policy:
-    """Return our announced policy of a channel now; the first terms are announced a day before the window."""
-    terms = channel.peer.terms[-1]
-    announced_ns = max(terms.at_ns, -86_400 * SECOND_NS) + start_ns
-    return Policy(
-        base_fee_msat=terms.base_fee_msat,
-        fee_ppm=terms.fee_ppm,
-        time_lock_delta=_TIME_LOCK_DELTA,
-        min_htlc_msat=channel.peer.spec.min_htlc_msat,
-        max_htlc_msat=channel.max_htlc_msat(terms),
-        inbound_base_fee_msat=terms.inbound_base_fee_msat,
-        inbound_fee_ppm=terms.inbound_fee_ppm,
-        last_update_s=announced_ns // SECOND_NS,
-    )
-
-
 def _outgrows(channel: Channel, amount_msat: int) -> bool:
     return amount_msat > channel.total_msat - channel.local_floor_msat
-
-
-def _state(channel: Channel) -> ChannelState:
-    peer = channel.peer
-    reserve_sat = channel.capacity_sat // 100
-    return ChannelState(
-        channel_point=channel.point,
-        scid=channel.scid,
-        other_scids=(),
-        peer_pubkey=peer.pubkey,
-        peer_alias=peer.spec.alias,
-        capacity_sat=channel.capacity_sat,
-        local_msat=channel.local_msat // MSAT_PER_SAT * MSAT_PER_SAT,  # ListChannels knows whole sats only
-        remote_msat=channel.remote_msat // MSAT_PER_SAT * MSAT_PER_SAT,
-        unsettled_msat=channel.unsettled_msat // MSAT_PER_SAT * MSAT_PER_SAT,
-        commit_fee_sat=COMMIT_FEE_SAT,
-        local_reserve_sat=reserve_sat,
-        remote_reserve_sat=reserve_sat,
-        initiator=channel.initiator,
-        private=False,
-        active=peer.online,
-        min_htlc_msat=1_000,
-        max_accepted_htlcs=channel.slots,
-    )

@@ -12,7 +12,8 @@ from lnflow.domain.fees import PPM
 from lnflow.domain.htlc import Resolved
 from lnflow.domain.time import HOUR_NS, SECOND_NS
 from lnflow.simulation.world.agenda import Agenda
-from lnflow.simulation.world.our_node import Channel, OurNode, Peer
+from lnflow.simulation.world.holdings import Channel, Peer
+from lnflow.simulation.world.our_node import OurNode
 from lnflow.simulation.world.recording import OwnHtlc, OwnKind
 from lnflow.simulation.world.spec import MSAT_PER_SAT, OwnMove, WorldSpec
 

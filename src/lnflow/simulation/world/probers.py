@@ -8,8 +8,9 @@ from lnflow.domain.causes import Cause
 from lnflow.domain.fees import forward_fee_msat
 from lnflow.domain.time import HOUR_NS, SECOND_NS
 from lnflow.simulation.world.agenda import Agenda
+from lnflow.simulation.world.holdings import Channel, Htlc
 from lnflow.simulation.world.luck import subkey, uniform
-from lnflow.simulation.world.our_node import Channel, Htlc, OurNode
+from lnflow.simulation.world.our_node import OurNode
 from lnflow.simulation.world.spec import MSAT_PER_SAT, Prober, WorldSpec
 
 _TELLS_BALANCE = (Cause.INSUFFICIENT_BALANCE, Cause.HTLC_EXCEEDS_MAX, Cause.HTLC_ADD_FAILED)

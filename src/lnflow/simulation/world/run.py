@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
 
 from lnflow.domain.causes import Problem
-from lnflow.domain.channel import ChannelPolicies, ChannelState, NodeInfo
+from lnflow.domain.channel import ChannelPolicies, ChannelState
 from lnflow.domain.time import HOUR_NS, MINUTE_NS, SECOND_NS
 from lnflow.nodes.port import ChannelEvent, ChannelEventKind, PolicyEvent
 from lnflow.simulation.world.agenda import Agenda
 from lnflow.simulation.world.arrivals import Arrivals, draw_absences_ns, draw_arrivals
-from lnflow.simulation.world.our_node import RECONNECT_NS, OurNode, Peer, policy_of
+from lnflow.simulation.world.facts import node_info, our_pubkey, policies_now, policy_of, states_now
+from lnflow.simulation.world.holdings import Peer
+from lnflow.simulation.world.our_node import RECONNECT_NS, OurNode
 from lnflow.simulation.world.own_moves import OwnMoves, Strays
 from lnflow.simulation.world.payers import Payers
 from lnflow.simulation.world.probers import Probers
@@ -79,7 +80,7 @@ class _Run:
     def recording(self) -> Recording:
         assert self.start_ns is not None
         self.agenda.run_until(0)
-        channels, policies = self.node.states(), self.node.policies(self.start_ns)
+        channels, policies = states_now(self.node), policies_now(self.node, self.start_ns)
         self._snapshot(0)
         self.agenda.run_until(self.until_ns)
         return self._recorded(self.start_ns, channels, policies)
@@ -90,21 +91,10 @@ class _Run:
         until = start + self.until_ns
         # finals are noted beside what they follow, a few ms ahead of their turn
         events = sorted((e for e in self.node.events if start <= e.at_ns < until), key=lambda e: e.at_ns)
-        name = self.spec.name
         return Recording(
             since_ns=start,
             until_ns=until,
-            node=NodeInfo(
-                pubkey="03" + sha256(f"{name}/us".encode()).hexdigest(),
-                alias=f"world-{name}",
-                implementation="lnd",
-                network="simnet",
-                version="0.21.2-beta",
-                version_tuple=(0, 21, 2),
-                block_height=900_000,
-                synced_to_chain=True,
-                synced_to_graph=True,
-            ),
+            node=node_info(self.spec.name),
             channels=channels,
             policies=policies,
             aliases={peer.pubkey: peer.spec.alias for peer in self.node.peers},
@@ -157,20 +147,19 @@ class _Run:
         self.node.change_policy(now, change)
         if self.start_ns is None or now < 0:
             return
-        ours = "03" + sha256(f"{self.spec.name}/us".encode()).hexdigest()
         for channel in self.node.peers[change.peer].channels:
             self.policy_events.append(
                 PolicyEvent(
                     at_ns=self.start_ns + now,
                     scid=channel.scid,
-                    announced_by=ours,
+                    announced_by=our_pubkey(self.spec.name),
                     policy=policy_of(channel, self.start_ns),
                 )
             )
 
     def _snapshot(self, now: int) -> None:
         assert self.start_ns is not None
-        self.snapshots.append(Snapshot(at_ns=self.start_ns + now, channels=self.node.states()))
+        self.snapshots.append(Snapshot(at_ns=self.start_ns + now, channels=states_now(self.node)))
         following = now + self.spec.snapshot_minutes * MINUTE_NS
         if following < self.until_ns:
             self.agenda.put(following, self._snapshot)
