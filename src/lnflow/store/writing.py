@@ -158,9 +158,9 @@ class StoreWriter:
                 unknown.append(len(rows))
             rows.append(row)
         for n in unknown:  # a later row of the batch may have shown that the id is ours
-            out_chan = self._channels.known_stored(rows[n][3] or 0)
-            if out_chan:
-                rows[n] = (*rows[n][:2], out_chan, *rows[n][3:])
+            known = self._channels.known_stored(rows[n][3] or 0)
+            if known is not None:
+                rows[n] = (*rows[n][:2], known, *rows[n][3:])
         return rows, again, has_no_id
 
     # -- coverage ---------------------------------------------------------------------------------------
