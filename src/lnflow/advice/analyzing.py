@@ -60,10 +60,7 @@ class Selection(Struct, frozen=True, kw_only=True):
     top: int | None = None
 
     def matters(self, finding: Finding) -> bool:
-        return (
-            finding.attempts >= self.min_failures
-            and finding.value.expected_msat >= self.min_missed_sat * 1000
-        )
+        return finding.attempts >= self.min_failures and finding.value.expected_msat >= self.min_missed_sat * 1000
 
     def choose(self, findings: Sequence[Finding]) -> list[Finding]:
         chosen = [f for f in findings if self.view is None or f.problem in VIEWS[self.view]]
@@ -75,14 +72,14 @@ def analyze(facts: WindowFacts, selection: Selection) -> AnalyzeDocument:
     found = find(facts)
     material = [f for f in found.findings if selection.matters(f)]
     sources = idle_sources(facts.channels)
-    covered = facts.coverage.covered_s
+    covered = facts.scope.coverage.covered_s
     ends = facts.outcomes
     return AnalyzeDocument(
-        node=node_document(facts.node),
-        window=window_document(facts.window),
-        collecting_since=None if facts.coverage.first_ns is None else iso_utc(facts.coverage.first_ns),
+        node=node_document(facts.scope.node),
+        window=window_document(facts.scope.window),
+        collecting_since=None if facts.scope.coverage.first_ns is None else iso_utc(facts.scope.coverage.first_ns),
         covered_s=round(covered),
-        coverage=coverage_share(facts),
+        coverage=facts.scope.covered_share,
         settled=SettledDocument(
             forwards=facts.settled.forwards,
             amount_out_msat=facts.settled.amount_out_msat,
@@ -101,7 +98,7 @@ def analyze(facts: WindowFacts, selection: Selection) -> AnalyzeDocument:
                 attempts=r.attempts,
                 attempted_msat=r.attempted_msat,
                 offered_fee_msat=r.offered_fee_msat,
-                confidence=1.0 if facts.node.implementation == "lnd" else None,
+                confidence=1.0 if facts.scope.node.implementation == "lnd" else None,
             )
             for r in sorted(facts.refusals, key=lambda r: (-r.attempts, r.cause))
         ],
@@ -118,12 +115,6 @@ def analyze(facts: WindowFacts, selection: Selection) -> AnalyzeDocument:
         verdict=None if material else judge(facts, found),
         notes=notes_of(facts, found),
     )
-
-
-def coverage_share(facts: WindowFacts) -> float:
-    """Return the covered share of the window, 0-1."""
-    length = facts.window.length_s
-    return round(min(1.0, facts.coverage.covered_s / length), 4) if length else 0.0
 
 
 def node_document(node: NodeFacts) -> NodeDocument:

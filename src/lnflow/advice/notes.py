@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lnflow.advice.documents import Note
-from lnflow.analysis.facts import WindowFacts
+from lnflow.analysis.facts import Scope, WindowFacts
 from lnflow.analysis.findings import Findings
 from lnflow.analysis.month import MIN_COVERED_S, MIN_DEMANDS
 from lnflow.domain.time import HOUR_NS, iso_utc
@@ -14,28 +14,31 @@ STALE_BALANCE_NS = 24 * HOUR_NS
 
 def notes_of(facts: WindowFacts, found: Findings) -> list[Note]:
     """Return the notes of an analysis, the gravest first."""
-    return [*window_notes(facts), *_fact_notes(facts), *_finding_notes(facts, found)]
+    return [
+        *window_notes(facts.scope),
+        *_fact_notes(facts),
+        *_finding_notes(facts, found),
+    ]
 
 
-def window_notes(facts: WindowFacts) -> list[Note]:
+def window_notes(scope: Scope) -> list[Note]:
     """Return what is to be said of the window and its coverage."""
-    window, coverage = facts.window, facts.coverage
+    window, coverage = scope.window, scope.coverage
     notes: list[Note] = []
-    if facts.stored_since_ns is None or facts.stored_until_ns is None:
+    if scope.stored_since_ns is None or scope.stored_until_ns is None:
         return [
             Note(
                 code="no_data",
-                text="Nothing is stored yet: run 'lnflow monitor' beside the node or 'lnflow import' "
-                "saved files.",
+                text="Nothing is stored yet: run 'lnflow monitor' beside the node or 'lnflow import' saved files.",
             )
         ]
-    if facts.stored_until_ns < window.since_ns or facts.stored_since_ns >= window.until_ns:
+    if scope.stored_until_ns < window.since_ns or scope.stored_since_ns >= window.until_ns:
         notes.append(
             Note(
                 code="window_without_data",
                 text="The stored data do not reach into this window: they go from "
-                f"{iso_utc(facts.stored_since_ns)} to {iso_utc(facts.stored_until_ns)}; "
-                f"use --since {iso_utc(facts.stored_since_ns)} or --all.",
+                f"{iso_utc(scope.stored_since_ns)} to {iso_utc(scope.stored_until_ns)}; "
+                f"use --since {iso_utc(scope.stored_since_ns)} or --all.",
             )
         )
     if coverage.first_ns is None:
@@ -55,16 +58,16 @@ def window_notes(facts: WindowFacts) -> list[Note]:
                 f"({coverage.covered_s / 3600:.1f} h); what was refused in the gaps is not known.",
             )
         )
-    if facts.shed_events:
+    if scope.shed_events:
         notes.append(
             Note(
                 code="shed_events",
-                text=f"{facts.shed_events:,} events came faster than they could be stored and were "
+                text=f"{scope.shed_events:,} events came faster than they could be stored and were "
                 "dropped; their "
                 "time is not counted as covered.",
             )
         )
-    if facts.rounded:
+    if scope.rounded:
         notes.append(
             Note(
                 code="rounded_window",
@@ -91,18 +94,15 @@ def _fact_notes(facts: WindowFacts) -> list[Note]:
             )
         )
     newest = max((c.balance_ns for c in open_channels if c.balance_ns is not None), default=None)
-    if newest is not None and facts.window.until_ns - newest > STALE_BALANCE_NS:
+    if newest is not None and facts.scope.window.until_ns - newest > STALE_BALANCE_NS:
         notes.append(
             Note(
                 code="stale_balances",
-                text=f"The newest balances are of {iso_utc(newest)}: amounts to rebalance may be out of "
-                "date.",
+                text=f"The newest balances are of {iso_utc(newest)}: amounts to rebalance may be out of date.",
             )
         )
     if open_channels and all(c.ours is None for c in open_channels):
-        notes.append(
-            Note(code="no_policies", text="Our own fee policies are not stored: prices cannot be judged.")
-        )
+        notes.append(Note(code="no_policies", text="Our own fee policies are not stored: prices cannot be judged."))
     return notes
 
 
@@ -123,7 +123,7 @@ def _finding_notes(facts: WindowFacts, found: Findings) -> list[Note]:
                 code="no_month",
                 text=f"Too little evidence for a figure per month: it takes {MIN_COVERED_S // 3600} "
                 "covered hours "
-                f"and {MIN_DEMANDS} distinct demands; there are {facts.coverage.covered_s / 3600:.1f} h "
+                f"and {MIN_DEMANDS} distinct demands; there are {facts.scope.coverage.covered_s / 3600:.1f} h "
                 "and "
                 f"{sum(f.servable for f in found.findings)}.",
             )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lnflow.advice.documents import Action, Recommendation
+from lnflow.advice.wording import sats
 from lnflow.analysis.facts import ChannelFacts
 from lnflow.analysis.findings import Finding
 from lnflow.analysis.month import MIN_COVERED_S, MIN_DEMANDS, per_month_msat
@@ -33,8 +34,7 @@ def recommend(finding: Finding, sources: Sequence[ChannelFacts], covered_s: floa
         case Problem.STALE_FEE:
             return _investigate(
                 finding,
-                "Senders still paid the old price within an hour after a raise: raise less often, in "
-                "fewer steps.",
+                "Senders still paid the old price within an hour after a raise: raise less often, in fewer steps.",
             )
         case Problem.OFFLINE:
             return _make(
@@ -96,8 +96,7 @@ def _more_outbound(finding: Finding, sources: Sequence[ChannelFacts]) -> Recomme
     return _make(
         finding,
         "rebalance_outbound",
-        f"Raise the local balance of {_name(channel)} by {amount_sat:,} sat, worth at most {max_ppm:,} ppm"
-        f"{take_from}.",
+        f"Raise the local balance of {_name(channel)} by {amount_sat:,} sat, worth at most {max_ppm:,} ppm{take_from}.",
         channel=channel,
         amount_sat=amount_sat,
         max_ppm=max_ppm,
@@ -110,16 +109,14 @@ def _larger(finding: Finding) -> Recommendation:
     channel = recommended_channel(finding)
     largest = finding.largest_msat
     if channel is None or channel.capacity_sat is None or largest is None:
-        return _investigate(
-            finding, "Amounts above max_htlc were refused, but the channel's size is not known."
-        )
+        return _investigate(finding, "Amounts above max_htlc were refused, but the channel's size is not known.")
     ceiling_msat = int(channel.capacity_sat * 1000 * _MAX_HTLC_SHARE)
     current = channel.ours.max_htlc_msat if channel.ours is not None else None
     if largest > ceiling_msat and (current is None or current >= ceiling_msat):
         return _make(
             finding,
             "increase_capacity",
-            f"Amounts up to {largest // 1000:,} sat were asked for; {_name(channel)} holds "
+            f"Amounts of up to about {largest // 1000:,} sat were asked for; {_name(channel)} holds "
             f"{channel.capacity_sat:,} sat: splice in or open a larger channel.",
             channel=channel,
             amount_sat=-(-largest // 1000) - channel.capacity_sat,
@@ -162,8 +159,7 @@ def _price(finding: Finding, covered_s: float) -> Recommendation:
     return _make(
         finding,
         "lower_fees",
-        f"Lower the price of {_name(channel)} from {current:,} to {offered_ppm:,} ppm: that is what was "
-        "offered.",
+        f"Lower the price of {_name(channel)} from {current:,} to {offered_ppm:,} ppm: that is what was offered.",
         channel=channel,
         fee_ppm=offered_ppm,
         cost_msat=cost,
@@ -176,9 +172,7 @@ def _slots(finding: Finding) -> Recommendation:
         finding,
         "The link could not add the HTLC: its slots or in-flight limit were used up, or the peer did not "
         "answer for a minute. Look for HTLCs that hang; a second channel to the peer doubles the slots.",
-        evidence=[
-            f"{finding.without_amount} of {finding.attempts} came without amounts and have no value here"
-        ]
+        evidence=[f"{finding.without_amount} of {finding.attempts} came without amounts and have no value here"]
         if finding.without_amount
         else [],
     )
@@ -186,11 +180,9 @@ def _slots(finding: Finding) -> Recommendation:
 
 _OTHER_TEXT = {
     Cause.FORWARDS_DISABLED: "The node runs with 'rejecthtlc': it refuses every forward.",
-    Cause.AMOUNT_BELOW_MINIMUM: "Amounts below our min_htlc were asked for: lower it if small payments "
-    "are welcome.",
+    Cause.AMOUNT_BELOW_MINIMUM: "Amounts below our min_htlc were asked for: lower it if small payments are welcome.",
     Cause.NO_DETAIL: "The node gave no reason: dust or fee exposure, or the incoming link went away.",
-    Cause.CIRCULAR_ROUTE: "Payments came in and wanted out by the same channel: the sender's doing, "
-    "nothing lost.",
+    Cause.CIRCULAR_ROUTE: "Payments came in and wanted out by the same channel: the sender's doing, nothing lost.",
 }
 
 
@@ -241,7 +233,7 @@ def _counts(finding: Finding) -> list[str]:
     ]
     if finding.open_fee_msat and finding.settle_chance is not None:
         lines.append(
-            f"{finding.open_fee_msat / 1000:,.3f} sat offered once per demand x "
+            f"{sats(finding.open_fee_msat)} sat offered once per demand x "
             f"{finding.settle_chance:.0%} chance to "
             f"settle ({finding.settled} settled, {finding.downstream} failed downstream with this peer)"
         )

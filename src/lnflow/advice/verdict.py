@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lnflow.advice.documents import Verdict
+from lnflow.advice.wording import sats
 from lnflow.analysis.facts import WindowFacts
 from lnflow.analysis.findings import Findings
 from lnflow.analysis.month import MIN_COVERED_S
@@ -12,16 +13,16 @@ MIN_ATTEMPTS_A_DAY = 10
 
 def judge(facts: WindowFacts, found: Findings) -> Verdict:
     """Return whether the node was watched too briefly, has too little traffic, or is well served."""
-    covered_h = facts.coverage.covered_s / 3600
+    covered_h = facts.scope.coverage.covered_s / 3600
     ends = facts.outcomes
     total = ends.settled + ends.failed_here + ends.failed_downstream + ends.pending
     evidence = [
-        f"watched for {covered_h:.1f} h of {facts.window.length_s / 3600:.1f} h",
+        f"watched for {covered_h:.1f} h of {facts.scope.window.length_s / 3600:.1f} h",
         f"{total} attempts: {ends.settled} settled, {ends.failed_here} refused here, "
         f"{ends.failed_downstream} failed downstream",
-        f"expected missed revenue, all findings: {found.total.expected_msat / 1000:,.0f} sat",
+        f"expected missed revenue, all findings: {sats(found.total.expected_msat)} sat",
     ]
-    if facts.coverage.covered_s < MIN_COVERED_S:
+    if facts.scope.coverage.covered_s < MIN_COVERED_S:
         return Verdict(
             code="watched_briefly",
             text=f"The node was watched too briefly to tell: {covered_h:.1f} h, at least "
@@ -32,8 +33,7 @@ def judge(facts: WindowFacts, found: Findings) -> Verdict:
     if a_day < MIN_ATTEMPTS_A_DAY:
         return Verdict(
             code="little_traffic",
-            text=f"Too little asks to pass the node: {a_day:.1f} attempts a day. It lacks demand, not "
-            "liquidity.",
+            text=f"Too little asks to pass the node: {a_day:.1f} attempts a day. It lacks demand, not liquidity.",
             evidence=evidence,
         )
     return Verdict(

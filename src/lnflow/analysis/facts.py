@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from lnflow.domain.amounts import AMOUNT_BOUNDS_MSAT
 from lnflow.domain.causes import Cause, Circumstance
 from lnflow.domain.channel import Policy
 from lnflow.domain.time import SECOND_NS
@@ -84,8 +85,21 @@ class DemandGroup(Struct, frozen=True, kw_only=True, gc=False):
     open_fee_msat: int
     open_fee_squares: float
     """Sum of the squares of the open fees, msat squared: how unequal the wishes are."""
-    largest_msat: int | None = None
-    """The largest single wish that stayed open."""
+
+    @property
+    def unserved(self) -> int:
+        return self.demands - self.recovered
+
+    @property
+    def largest_msat(self) -> int | None:
+        """No open wish is larger: exact for a single one, else the bound of the class (above all: twice the mean)."""
+        if self.amount_class is None or self.unserved <= 0:
+            return None
+        if self.unserved == 1:
+            return self.open_msat
+        if self.amount_class < len(AMOUNT_BOUNDS_MSAT):
+            return min(self.open_msat, AMOUNT_BOUNDS_MSAT[self.amount_class])
+        return min(self.open_msat, 2 * self.open_msat // self.unserved)
 
 
 class EndGroup(Struct, frozen=True, kw_only=True, gc=False):
@@ -96,7 +110,6 @@ class EndGroup(Struct, frozen=True, kw_only=True, gc=False):
     """None: of all sizes together."""
     settled: int
     downstream: int
-    settled_msat: int = 0
 
 
 class RefusalTotal(Struct, frozen=True, kw_only=True, gc=False):
@@ -128,7 +141,10 @@ class DownstreamTotal(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ChannelFlow(Struct, frozen=True, kw_only=True, gc=False):
-    """What passed one channel in the window; `active_s` of `watched_s` it was known to be usable."""
+    """What passed one channel in the window, backfilled forwards included.
+
+    For `active_s` of `watched_s` its link was known to be up; None if that was never watched.
+    """
 
     channel_id: int
     in_forwards: int
@@ -143,8 +159,8 @@ class ChannelFlow(Struct, frozen=True, kw_only=True, gc=False):
     watched_s: float | None = None
 
 
-class WindowFacts(Struct, frozen=True, kw_only=True):
-    """Everything `analyze` is made of.
+class Scope(Struct, frozen=True, kw_only=True):
+    """Which node and window an answer is about, and how much of it is known.
 
     `stored_since_ns` and `stored_until_ns` bound what the store has at all (None: nothing).
     """
@@ -152,6 +168,23 @@ class WindowFacts(Struct, frozen=True, kw_only=True):
     node: NodeFacts
     window: Window
     coverage: CoverageFacts
+    stored_since_ns: int | None
+    stored_until_ns: int | None
+    rounded: bool = False
+    """True: the window reaches beyond the raw rows, so its ends were rounded to whole hours."""
+    shed_events: int = 0
+
+    @property
+    def covered_share(self) -> float:
+        """Covered time of the window, 0-1."""
+        length_s = self.window.length_s
+        return round(min(1.0, self.coverage.covered_s / length_s), 4) if length_s else 0.0
+
+
+class WindowFacts(Struct, frozen=True, kw_only=True):
+    """Everything `analyze` is made of."""
+
+    scope: Scope
     settled: SettledTotal
     outcomes: OutcomeTotal
     downstream: DownstreamTotal
@@ -159,24 +192,23 @@ class WindowFacts(Struct, frozen=True, kw_only=True):
     demands: tuple[DemandGroup, ...]
     ends: tuple[EndGroup, ...]
     channels: tuple[ChannelFacts, ...]
-    stored_since_ns: int | None
-    stored_until_ns: int | None
-    rounded: bool = False
-    """True: the window reaches beyond the raw rows, so its ends were rounded to whole hours."""
-    shed_events: int = 0
+    flows: tuple[ChannelFlow, ...]
 
 
 class FailureFacts(Struct, frozen=True, kw_only=True, gc=False):
-    """One row of the failure table; which keys are set depends on what it is by."""
+    """One row of the failure table; which keys are set depends on what it is by.
+
+    `settled` and `downstream` are what else came under the same key, whatever the cause of this row; None
+    where a key has none of its own (by cause).
+    """
 
     cause: Cause
     attempts: int
     attempted_msat: int
     offered_fee_msat: int
-    settled: int | None
-    downstream: int | None
-    """What else came under the same key (not of this cause): settled and failed downstream."""
-    in_peer_id: int | None = None
-    out_peer_id: int | None = None
+    settled: int | None = None
+    downstream: int | None = None
+    in_channel_id: int | None = None
     channel_id: int | None = None
-    hour_ns: int | None = None
+    hour: int | None = None
+    """Whole hours since the epoch."""

@@ -44,6 +44,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     settled: int
     downstream: int
     settled_msat: int
+    """Left by the peer's channels in the window: what a lower price would cost."""
     settle_chance: float | None
     value: Value
     per_month_msat: int | None
@@ -86,7 +87,9 @@ def find(facts: WindowFacts) -> Findings:
         peer = _peer(channels.get(end.channel_id))
         settled, downstream = ends.get((peer, end.amount_class), (0, 0))
         ends[(peer, end.amount_class)] = (settled + end.settled, downstream + end.downstream)
-        volume[peer] = volume.get(peer, 0) + end.settled_msat
+    for flow in facts.flows:
+        peer = _peer(channels.get(flow.channel_id))
+        volume[peer] = volume.get(peer, 0) + flow.out_msat
     chances = SettleChances(ends)
 
     wishes = [
@@ -123,7 +126,7 @@ def find(facts: WindowFacts) -> Findings:
         findings=tuple(found),
         total=total,
         per_month_msat=per_month_msat(
-            total.expected_msat, facts.coverage.covered_s, sum(f.servable for f in found)
+            total.expected_msat, facts.scope.coverage.covered_s, sum(f.servable for f in found)
         ),
         naive_msat=sum(r.offered_fee_msat for r in facts.refusals),
         noise_attempts=noise,
@@ -159,7 +162,6 @@ def _finding(
     offered = settled + downstream
     rate = unserved / (unserved + offered) if unserved else 0.0
     open_fee = sum(g.open_fee_msat for g in missed)
-    covered = facts.coverage.covered_s / facts.window.length_s if facts.window.length_s else 0.0
     return Finding(
         problem=problem,
         channels=channels,
@@ -180,14 +182,14 @@ def _finding(
         settled_msat=settled_msat,
         settle_chance=value.expected_msat / open_fee if open_fee else None,
         value=value,
-        per_month_msat=per_month_msat(value.expected_msat, facts.coverage.covered_s, servable),
+        per_month_msat=per_month_msat(value.expected_msat, facts.scope.coverage.covered_s, servable),
         failure_rate=rate,
         urgency=urgency(missed_sat=value.expected_msat / 1000, failures=unserved, failure_rate=rate),
         confidence=round(
             PROBLEM_CONFIDENCE[problem]
             * unserved
             / (unserved + _EVIDENCE_HALF)
-            * (0.5 + 0.5 * min(1.0, covered)),
+            * (0.5 + 0.5 * facts.scope.covered_share),
             3,
         ),
     )

@@ -17,7 +17,8 @@ from lnflow.advice.documents import (
     Note,
     Opportunity,
 )
-from lnflow.cli.text import count, duration, peer_name, percent, safe, sats, when
+from lnflow.advice.wording import sats
+from lnflow.cli.text import count, duration, peer_name, percent, safe, when
 
 _URGENT = ((70.0, "bold red"), (40.0, "yellow"), (0.0, "green"))
 

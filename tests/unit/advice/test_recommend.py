@@ -48,7 +48,7 @@ def test_idle_balance_elsewhere_is_named_as_the_source() -> None:
 
 
 def test_too_large_for_max_htlc_raises_it() -> None:
-    group = demands(cause=Cause.HTLC_EXCEEDS_MAX, largest_msat=2_000_000_000)
+    group = demands(cause=Cause.HTLC_EXCEEDS_MAX, amount_class=8, demands=1, open_msat=2_000_000_000)
     advice = advise(group).recommendation
     assert (advice.type, advice.max_htlc_msat) == ("raise_max_htlc", 2_000_000_000)
 
@@ -57,7 +57,7 @@ def test_too_large_for_the_channel_asks_for_capacity() -> None:
     ours = channel(1).ours
     assert ours is not None
     small = channel(1, capacity_sat=1_000_000)
-    group = demands(oversize=True, largest_msat=3_000_000_000)
+    group = demands(oversize=True, amount_class=8, demands=1, open_msat=3_000_000_000)
     advice = advise(group, small).recommendation
     assert (advice.type, advice.amount_sat) == ("increase_capacity", 2_000_000)
 

@@ -8,6 +8,7 @@ import msgspec
 
 from lnflow.analysis.facts import (
     ChannelFacts,
+    ChannelFlow,
     CoverageFacts,
     DemandGroup,
     DownstreamTotal,
@@ -15,6 +16,7 @@ from lnflow.analysis.facts import (
     NodeFacts,
     OutcomeTotal,
     RefusalTotal,
+    Scope,
     SettledTotal,
     Window,
     WindowFacts,
@@ -66,7 +68,6 @@ def demands(channel_id: int = 1, **changes: Any) -> DemandGroup:
         open_msat=10 * 100_000_000,
         open_fee_msat=10 * 50_000,
         open_fee_squares=10 * 50_000.0**2,
-        largest_msat=100_000_000,
     )
     return msgspec.structs.replace(plain, **changes)
 
@@ -77,8 +78,24 @@ def ends(channel_id: int = 1, *, settled: int, downstream: int, amount_class: in
         amount_class=amount_class,
         settled=settled,
         downstream=downstream,
-        settled_msat=settled * 100_000_000,
     )
+
+
+def flow(channel_id: int = 1, **changes: Any) -> ChannelFlow:
+    """Forwards of 100,000 sat each way at 500 ppm."""
+    out_forwards, in_forwards = changes.pop("out_forwards", 0), changes.pop("in_forwards", 0)
+    plain = ChannelFlow(
+        channel_id=channel_id,
+        in_forwards=in_forwards,
+        in_msat=in_forwards * 100_000_000,
+        out_forwards=out_forwards,
+        out_msat=out_forwards * 100_000_000,
+        earned_msat=out_forwards * 50_000,
+        sourced_msat=in_forwards * 50_000,
+        out_refused=0,
+        out_downstream=0,
+    )
+    return msgspec.structs.replace(plain, **changes)
 
 
 def facts(
@@ -89,11 +106,11 @@ def facts(
     covered: float = 1.0,
     **changes: Any,
 ) -> WindowFacts:
-    """A window of `days`, `covered` of it (a share), in which these groups were refused."""
+    """A window of `days`, `covered` of it (a share), in which these groups were refused; `changes` its scope."""
     until_ns = SINCE_NS + int(days * DAY_NS)
     covered_ns = int((until_ns - SINCE_NS) * covered)
     refused = sum(g.attempts for g in groups)
-    plain = WindowFacts(
+    scope = Scope(
         node=NodeFacts(name="b", pubkey="02" * 33, alias="B", implementation="lnd", network="mainnet"),
         window=Window(since_ns=SINCE_NS, until_ns=until_ns),
         coverage=CoverageFacts(
@@ -101,6 +118,11 @@ def facts(
             last_ns=SINCE_NS + covered_ns if covered else None,
             covered_s=covered_ns / SECOND_NS,
         ),
+        stored_since_ns=SINCE_NS,
+        stored_until_ns=until_ns,
+    )
+    return WindowFacts(
+        scope=msgspec.structs.replace(scope, **changes),
         settled=SettledTotal(forwards=0, amount_out_msat=0, income_msat=0),
         outcomes=OutcomeTotal(
             settled=sum(e.settled for e in passed),
@@ -121,7 +143,5 @@ def facts(
         demands=groups,
         ends=passed,
         channels=channels,
-        stored_since_ns=SINCE_NS,
-        stored_until_ns=until_ns,
+        flows=tuple(flow(e.channel_id, out_forwards=e.settled) for e in passed),
     )
-    return msgspec.structs.replace(plain, **changes)

@@ -91,7 +91,6 @@ def test_amounts_nobody_told_have_no_value_but_are_counted() -> None:
         open_msat=0,
         open_fee_msat=0,
         open_fee_squares=0.0,
-        largest_msat=None,
     )
     [finding] = find(facts(group)).findings
     assert (finding.problem, finding.without_amount, finding.channels) == (Problem.SLOTS, 20, ())
@@ -154,10 +153,7 @@ def test_figures_hang_together(groups: list[DemandGroup], passed: list[EndGroup]
         assert 0 <= f.value.low_msat <= f.value.expected_msat <= f.value.high_msat <= f.open_fee_msat + 1
         assert 0 <= f.failure_rate <= 1
         assert 0 <= f.urgency.total <= 100
-    assert sum(f.attempts for f in found.findings) + found.noise_attempts == sum(
-        g.attempts
-        for g in groups
-    )
+    assert sum(f.attempts for f in found.findings) + found.noise_attempts == sum(g.attempts for g in groups)
     assert len({(f.channels, f.problem) for f in found.findings}) == len(found.findings)
 
 
