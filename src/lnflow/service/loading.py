@@ -1,0 +1,251 @@
+"""From the store's rows to the records the analysis takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lnflow.analysis.facts import (
+    ChannelFacts,
+    ChannelFlow,
+    CoverageFacts,
+    DemandGroup,
+    DownstreamTotal,
+    EndGroup,
+    FailureFacts,
+    NodeFacts,
+    OutcomeTotal,
+    RefusalTotal,
+    Scope,
+    SettledTotal,
+    Window,
+    WindowFacts,
+)
+from lnflow.domain.causes import Cause, Circumstance, Outcome
+from lnflow.domain.time import SECOND_NS
+from lnflow.store.reading import StoreReader
+from lnflow.store.records import FlowRow, RefusalRow, StoredChannel, Usability
+
+SHED_COUNTER = "shed_events"
+
+
+def load_scope(store: StoreReader, window: Window) -> Scope:
+    """Return which window is answered, and how much of it was covered."""
+    coverage = store.coverage(window.since_ns, window.until_ns)
+    span = store.span()
+    node = store.node
+    return Scope(
+        node=NodeFacts(
+            name=node.name,
+            pubkey=node.pubkey,
+            alias=node.alias,
+            implementation=node.implementation,
+            network=node.network,
+        ),
+        window=window,
+        coverage=CoverageFacts(
+            first_ns=coverage.first_ns, last_ns=coverage.last_ns, covered_s=coverage.covered_ns / SECOND_NS
+        ),
+        stored_since_ns=span.first_ns,
+        stored_until_ns=span.last_ns,
+        rounded=store.plan(window.since_ns, window.until_ns).rounded,
+        shed_events=store.counters().get(SHED_COUNTER, 0),
+    )
+
+
+def load_window(store: StoreReader, window: Window) -> WindowFacts:
+    """Return everything `analyze` needs; all of it from one state of the store."""
+    with store.consistent():
+        since_ns, until_ns = window.since_ns, window.until_ns
+        flows = store.flows(since_ns, until_ns)
+        return WindowFacts(
+            scope=load_scope(store, window),
+            settled=SettledTotal(
+                forwards=sum(f.out_settled for f in flows),
+                amount_out_msat=sum(f.out_settled_msat for f in flows),
+                income_msat=sum(f.earned_msat for f in flows),
+            ),
+            outcomes=OutcomeTotal(
+                settled=sum(f.out_settled_live for f in flows),
+                failed_here=sum(f.out_refused for f in flows),
+                failed_downstream=sum(f.out_downstream for f in flows),
+                pending=sum(f.out_pending for f in flows),
+            ),
+            downstream=DownstreamTotal(
+                attempts=sum(f.out_downstream for f in flows),
+                attempted_msat=sum(f.out_downstream_msat for f in flows),
+                offered_fee_msat=sum(f.out_downstream_fee_msat for f in flows),
+            ),
+            refusals=_by_cause(store.refusals(since_ns, until_ns)),
+            demands=tuple(
+                DemandGroup(
+                    channel_id=d.chan,
+                    cause=Cause(d.cause),
+                    circumstance=Circumstance(d.circumstance),
+                    amount_class=None if d.amount_class < 0 else d.amount_class,
+                    oversize=bool(d.oversize),
+                    attempts=d.attempts,
+                    attempted_msat=d.msat,
+                    offered_fee_msat=d.fee_msat,
+                    demands=d.demands,
+                    recovered=d.recovered,
+                    open_msat=d.open_msat,
+                    open_fee_msat=d.open_fee_msat,
+                    open_fee_squares=d.open_fee_squares,
+                )
+                for d in store.demands(since_ns, until_ns)
+            ),
+            ends=tuple(
+                EndGroup(channel_id=s.chan, amount_class=s.amount_class, settled=s.settled, downstream=s.downstream)
+                for s in store.sizes(since_ns, until_ns)
+            ),
+            channels=load_channels(store, until_ns),
+            flows=channel_flows(flows, ()),
+        )
+
+
+def load_channels(store: StoreReader, at_ns: int) -> tuple[ChannelFacts, ...]:
+    """Return every channel as it was last known at a time."""
+    return tuple(_channel(c) for c in store.channels(at_ns))
+
+
+def channel_flows(flows: Iterable[FlowRow], usability: Iterable[Usability]) -> tuple[ChannelFlow, ...]:
+    """Return what passed each channel; with `usability` also those that were only watched."""
+    up = {u.chan: u for u in usability}
+    seen = {f.chan: f for f in flows if f.chan}
+    return tuple(_flow(chan, seen.get(chan), up.get(chan)) for chan in sorted(seen.keys() | up.keys()))
+
+
+def refusals_by_channel(rows: Iterable[RefusalRow]) -> list[FailureFacts]:
+    return [
+        FailureFacts(
+            cause=Cause(r.cause),
+            attempts=r.attempts,
+            attempted_msat=r.msat,
+            offered_fee_msat=r.fee_msat,
+            channel_id=r.chan,
+        )
+        for r in rows
+    ]
+
+
+def passed_on_by_channel(rows: Iterable[FlowRow]) -> list[FailureFacts]:
+    return [_passed_on(settled=f.out_settled, downstream=f.out_downstream, channel_id=f.chan) for f in rows]
+
+
+def load_pairs(store: StoreReader, window: Window) -> tuple[list[FailureFacts], list[FailureFacts], bool]:
+    """Return refusals and what was passed on by pair of channels, and whether days were rounded."""
+    rows, rounded = store.pairs(window.since_ns, window.until_ns)
+    refused, passed = [], []
+    for r in rows:
+        if r.outcome == Outcome.REFUSED:
+            refused.append(
+                FailureFacts(
+                    cause=Cause(r.cause),
+                    attempts=r.attempts,
+                    attempted_msat=r.msat,
+                    offered_fee_msat=r.fee_msat,
+                    in_channel_id=r.in_chan,
+                    channel_id=r.out_chan,
+                )
+            )
+        elif r.outcome in (Outcome.SETTLED, Outcome.DOWNSTREAM):
+            settled = r.attempts if r.outcome == Outcome.SETTLED else 0
+            passed.append(
+                _passed_on(
+                    settled=settled,
+                    downstream=r.attempts - settled,
+                    in_channel_id=r.in_chan,
+                    channel_id=r.out_chan,
+                )
+            )
+    return refused, passed, rounded
+
+
+def load_hours(store: StoreReader, window: Window) -> tuple[list[FailureFacts], list[FailureFacts]]:
+    """Return refusals and what was passed on by hour."""
+    refused, passed = [], []
+    for r in store.hours(window.since_ns, window.until_ns):
+        if r.cause:
+            refused.append(
+                FailureFacts(
+                    cause=Cause(r.cause),
+                    attempts=r.attempts,
+                    attempted_msat=r.msat,
+                    offered_fee_msat=r.fee_msat,
+                    hour=r.hour,
+                )
+            )
+        else:
+            passed.append(_passed_on(settled=r.settled, downstream=r.downstream, hour=r.hour))
+    return refused, passed
+
+
+def _by_cause(rows: Iterable[RefusalRow]) -> tuple[RefusalTotal, ...]:
+    sums: dict[int, list[int]] = {}
+    for r in rows:
+        total = sums.setdefault(r.cause, [0, 0, 0])
+        total[0] += r.attempts
+        total[1] += r.msat
+        total[2] += r.fee_msat
+    return tuple(
+        RefusalTotal(cause=Cause(cause), attempts=n, attempted_msat=msat, offered_fee_msat=fee_msat)
+        for cause, (n, msat, fee_msat) in sorted(sums.items())
+    )
+
+
+def _passed_on(
+    *,
+    settled: int,
+    downstream: int,
+    in_channel_id: int | None = None,
+    channel_id: int | None = None,
+    hour: int | None = None,
+) -> FailureFacts:
+    return FailureFacts(
+        cause=Cause.NONE,
+        attempts=0,
+        attempted_msat=0,
+        offered_fee_msat=0,
+        settled=settled,
+        downstream=downstream,
+        in_channel_id=in_channel_id,
+        channel_id=channel_id,
+        hour=hour,
+    )
+
+
+def _channel(c: StoredChannel) -> ChannelFacts:
+    return ChannelFacts(
+        channel_id=c.channel_id,
+        scid=c.scid,
+        scids=c.scids,
+        channel_point=c.channel_point,
+        peer_id=c.peer_id,
+        peer_pubkey=c.peer_pubkey,
+        peer_alias=c.peer_alias,
+        capacity_sat=c.capacity_sat,
+        local_msat=c.state.local_msat if c.state is not None else None,
+        remote_msat=c.state.remote_msat if c.state is not None else None,
+        balance_ns=c.state_ns,
+        active=c.active,
+        closed=c.closed_height is not None,
+        ours=c.ours,
+        theirs=c.theirs,
+        private=c.private,
+    )
+
+
+def _flow(chan: int, flow: FlowRow | None, up: Usability | None) -> ChannelFlow:
+    return ChannelFlow(
+        channel_id=chan,
+        in_forwards=flow.in_settled if flow else 0,
+        in_msat=flow.in_settled_msat if flow else 0,
+        out_forwards=flow.out_settled if flow else 0,
+        out_msat=flow.out_settled_msat if flow else 0,
+        earned_msat=flow.earned_msat if flow else 0,
+        sourced_msat=flow.sourced_msat if flow else 0,
+        out_refused=flow.out_refused if flow else 0,
+        out_downstream=flow.out_downstream if flow else 0,
+        active_s=up.active_ns / SECOND_NS if up else None,
+        watched_s=up.watched_ns / SECOND_NS if up else None,
+    )
