@@ -37,6 +37,7 @@ from lnflow.store.writing import StoreWriter
 
 BATCH_EVENTS = 50_000  # about 20 MB of facts; larger batches gain little
 SHOWN_REJECTIONS = 20
+SKIPPED = "skipped: not recognised"
 
 # What tells which channels are ours is read before what refers to them.
 _ORDER = {
@@ -81,10 +82,15 @@ def import_paths(
 
     What is good is stored whatever else is rejected; `StoreError` ends the run with what was committed kept.
     """
+    named = {str(path) for path in paths}
     files = [file for path in paths for file in files_below(path)]
     reports: list[FileReport] = []
     for file in sorted(files, key=_place):
-        reports.append(_import_file(writer, file, clock, progress))
+        report = _import_file(writer, file, clock, progress)
+        if report.kind == FileKind.UNKNOWN.value and str(file) not in named:
+            # A folder may hold anything; only a file that was named is missed when it cannot be read.
+            report = FileReport(path=report.path, kind=SKIPPED, rejections=[])
+        reports.append(report)
     if covered is not None:
         writer.cover(STATED, *covered, "stated by the operator")
     writer.upkeep(clock.now_ns())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 import msgspec
+from msgspec import structs
 
 from lnflow.domain.channel import ChannelState, Policy
 from lnflow.store.records import StoredChannel, Usability
@@ -24,10 +25,20 @@ def load_channels(con: sqlite3.Connection, node_id: int, at_ns: int) -> list[Sto
         "SELECT channel_id, scid FROM channel_scid WHERE node_id = ? ORDER BY scid", (node_id,)
     ):
         scids.setdefault(chan, []).append(from_signed(scid))
+    facts = {
+        chan: _state.decode(text)
+        for chan, text in con.execute("SELECT chan, facts FROM channel_state WHERE node_id = ?", (node_id,))
+    }
     snapshots = {
-        chan: (_state.decode(facts), at)
-        for chan, at, facts in con.execute(
-            """SELECT c.channel_id, s.at_ns, s.facts FROM channel c JOIN channel_snapshot s ON s.node_id = ?1
+        chan: (
+            structs.replace(
+                facts[chan], active=bool(active), local_msat=local, remote_msat=remote, unsettled_msat=unsettled
+            ),
+            at,
+        )
+        for chan, at, active, local, remote, unsettled in con.execute(
+            """SELECT c.channel_id, s.at_ns, s.active, s.local_msat, s.remote_msat, s.unsettled_msat
+               FROM channel c JOIN channel_snapshot s ON s.node_id = ?1
                  AND s.chan = c.channel_id AND s.at_ns = (SELECT max(at_ns) FROM channel_snapshot
                    WHERE node_id = ?1 AND chan = c.channel_id AND at_ns <= ?2)
                WHERE c.node_id = ?1""",

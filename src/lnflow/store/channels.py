@@ -192,7 +192,7 @@ class ChannelDictionary:
         for column in ("in_chan", "out_chan"):
             con.execute(f"UPDATE attempt SET {column} = ? WHERE node_id = ? AND {column} = ?", (new, node_id, old))
         _move_rollups(con, node_id, old, new)
-        for table in ("channel_snapshot", "policy", "channel_online"):
+        for table in ("channel_snapshot", "channel_state", "policy", "channel_online"):
             con.execute(f"UPDATE OR REPLACE {table} SET chan = ? WHERE node_id = ? AND chan = ?", (new, node_id, old))
         con.execute("UPDATE channel_scid SET channel_id = ? WHERE node_id = ? AND channel_id = ?", (new, node_id, old))
         con.execute("DELETE FROM channel WHERE channel_id = ?", (old,))

@@ -201,35 +201,54 @@ class StoreWriter:
         )  # fmt: skip
 
     def write_channels(
-        self, at_ns: int | None, states: Sequence[ChannelState], *, complete: bool = True
+        self, at_ns: int | None, states: Sequence[ChannelState], *, complete: bool = True, thin: bool = False
     ) -> WriteReport:
         """Record a listing of our channels; with `at_ns` also their balances and link states at that time.
 
         `complete` says that it holds every open channel, so that a channel not in it is offline or gone.
+        `thin` leaves out balances equal to the last stored ones: right only for listings in order of time.
         """
-        return self._transact(lambda: self._write_channels(at_ns, states, complete))
+        return self._transact(lambda: self._write_channels(at_ns, states, complete, thin))
 
-    def _write_channels(self, at_ns: int | None, states: Sequence[ChannelState], complete: bool) -> WriteReport:
-        con, report = self._con, WriteReport()
+    def _write_channels(
+        self, at_ns: int | None, states: Sequence[ChannelState], complete: bool, thin: bool
+    ) -> WriteReport:
+        report = WriteReport()
         for state in states:
             chan = self._channels.learn(state, self._peer(state.peer_pubkey, state.peer_alias))
             if at_ns is None:
                 continue
-            cursor = con.execute(
-                "INSERT OR IGNORE INTO channel_snapshot VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    self.node_id, chan, at_ns, state.active, state.local_msat, state.remote_msat,
-                    state.unsettled_msat, msgspec.json.encode(state).decode(),
-                ),
-            )  # fmt: skip
-            report.new += cursor.rowcount > 0
-            report.known += cursor.rowcount <= 0
-            self._set_online(chan, at_ns, state.active)
+            stored = self._write_balances(chan, at_ns, state, thin)
+            report.new += stored
+            report.known += not stored
+            self._con.execute(
+                """INSERT INTO channel_state VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE
+                     SET at_ns = excluded.at_ns, facts = excluded.facts WHERE excluded.at_ns >= at_ns""",
+                (self.node_id, chan, at_ns, msgspec.json.encode(state).decode()),
+            )
         if at_ns is not None:
             if complete:
                 self._mark_gone(at_ns, [s.channel_point for s in states])
-            self._demands_from(at_ns)
+            if report.new:
+                self._demands_from(at_ns)
         return report
+
+    def _write_balances(self, chan: int, at_ns: int, state: ChannelState, thin: bool) -> bool:
+        values = (int(state.active), state.local_msat, state.remote_msat, state.unsettled_msat)
+        if thin:
+            last = self._con.execute(
+                """SELECT active, local_msat, remote_msat, unsettled_msat FROM channel_snapshot
+                   WHERE node_id = ? AND chan = ? AND at_ns <= ? ORDER BY at_ns DESC LIMIT 1""",
+                (self.node_id, chan, at_ns),
+            ).fetchone()
+            if last == values:
+                return False
+        stored = self._con.execute(
+            "INSERT OR IGNORE INTO channel_snapshot VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (self.node_id, chan, at_ns, *values),
+        ).rowcount
+        self._set_online(chan, at_ns, state.active)
+        return stored > 0
 
     def _mark_gone(self, at_ns: int, points: Sequence[str]) -> None:
         """A channel once listed and now not is no link any more."""

@@ -259,8 +259,16 @@ CREATE TABLE channel_snapshot (
   local_msat     INTEGER NOT NULL,
   remote_msat    INTEGER NOT NULL,
   unsettled_msat INTEGER NOT NULL,
-  facts          TEXT NOT NULL,   -- the whole ChannelState as JSON
   PRIMARY KEY (node_id, chan, at_ns)
+) STRICT, WITHOUT ROWID;
+
+-- The rest of what a listing says of a channel, as last seen.
+CREATE TABLE channel_state (
+  node_id INTEGER NOT NULL,
+  chan    INTEGER NOT NULL,
+  at_ns   INTEGER NOT NULL,
+  facts   TEXT NOT NULL,   -- the whole ChannelState as JSON
+  PRIMARY KEY (node_id, chan)
 ) STRICT, WITHOUT ROWID;
 
 -- Policies over time; side 0 is ours, 1 the peer's.  A row holds from since_ns until the next one.
