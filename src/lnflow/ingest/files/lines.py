@@ -16,6 +16,7 @@ class Block(Struct, frozen=True):
 
     data: bytes
     first_line: int
+    line_breaks: int
 
 
 def blocks(read: Callable[[], bytes]) -> Iterator[Block | Rejected]:
@@ -33,8 +34,9 @@ def blocks(read: Callable[[], bytes]) -> Iterator[Block | Rejected]:
         end = data.rfind(b"\n") + 1
         if end:
             whole = rest + data[:end]
-            yield Block(whole, line)
-            line += whole.count(b"\n")
+            line_breaks = whole.count(b"\n")
+            yield Block(whole, line, line_breaks)
+            line += line_breaks
             rest = data[end:]
         else:
             rest += data
@@ -42,4 +44,4 @@ def blocks(read: Callable[[], bytes]) -> Iterator[Block | Rejected]:
             yield Rejected(line, f"longer than {LINE_BYTES // 1024:,} KiB: nothing that a node prints is")
             rest, skipping = b"", True
     if rest:
-        yield Block(rest, line)
+        yield Block(rest, line, 0)

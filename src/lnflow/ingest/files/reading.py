@@ -17,7 +17,7 @@ from lnflow.ingest.files.window import JsonWindow
 from lnflow.nodes.lnd.events import DecodeCounts
 from lnflow.nodes.lnd.json_events import decode_event_line, decode_event_lines
 
-CHUNK_ROWS = 2_000
+CHUNK_ROWS = 1_000  # more at once is slower: the objects no longer fit the processor's cache
 _NOTHING_TO_READ = frozenset({FileKind.PAYMENTS, FileKind.NO_CHANNELS})
 
 
@@ -78,7 +78,7 @@ class Reading:
         except (InputError, UnicodeDecodeError):
             return False
         count = len(events)
-        if count != block.data.count(b"\n") + (not block.data.endswith(b"\n")):
+        if count != block.line_breaks + (not block.data.endswith(b"\n")):
             return False  # blank lines: the numbers would not fit
         self.counts = counts
         numbers: Iterable[int] = range(block.first_line, block.first_line + count)
