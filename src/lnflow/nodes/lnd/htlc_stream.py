@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
+from msgspec import structs
 
 from lnflow.domain.errors import LnflowError, NodeUnavailable
 from lnflow.domain.htlc import StreamEvent
@@ -83,6 +84,9 @@ class LndHtlcStream:
     def decode(self, raw: bytes) -> StreamEvent | None:
         """Return the event; what is not one of ours is counted in `counts`.  May raise `InputError`."""
         return decode_event(raw, self.counts)
+
+    def counters(self) -> dict[str, int]:
+        return structs.asdict(self.counts)
 
     def _wait_until_subscribable(self, channel: grpc.Channel) -> None:
         ask = channel.unary_unary(
