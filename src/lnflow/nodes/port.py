@@ -64,6 +64,9 @@ class HtlcStream(Protocol):
         Raise `InputError` for bytes that are no message.
         """
 
+    def counters(self) -> dict[str, int]:
+        """Return what `decode` met so far and is no forward: own payments, unknown kinds; running totals."""
+
 
 class NodeReader(Protocol):
     """Reading, with a credential that cannot spend."""

@@ -1,0 +1,229 @@
+"""The one thread that writes while we listen: it decodes, joins and commits what the stream delivered.
+
+Batches are bound in time and size.  Other writes of the collector (listings, history pages) run on the same
+thread between batches, so the store has one writer.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from lnflow.domain.errors import InputError, StoreError
+from lnflow.domain.htlc import StreamEnded, StreamEvent, Subscribed
+from lnflow.domain.time import SECOND_NS, Clock
+from lnflow.ingest.join import Joiner
+from lnflow.ingest.queue import EventQueue
+from lnflow.ingest.status import CollectorStatus
+from lnflow.store.reading import LIVE, SHED
+from lnflow.store.rows import AttemptFacts
+from lnflow.store.writing import StoreWriter
+
+logger = logging.getLogger(__name__)
+
+MAX_BATCH = 2_000  # events per transaction at the most: a commit stays below about 50 ms
+BATCH_WAIT_S = 0.2  # what a crash may lose; the node does not repeat it
+UPKEEP_EVERY_NS = 60 * SECOND_NS
+HEARTBEAT_EVERY_NS = 10 * SECOND_NS  # how fine coverage is known when nothing happens
+RETRY_STORE_S = 1.0
+
+_T = TypeVar("_T")
+
+
+class WriterThread:
+    """Owns the `StoreWriter` while it runs.  Start once, stop once."""
+
+    def __init__(
+        self,
+        writer: StoreWriter,
+        events: EventQueue,
+        status: CollectorStatus,
+        clock: Clock,
+    ) -> None:
+        self._writer = writer
+        self._events = events
+        self._status = status
+        self._clock = clock
+        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._joiner = Joiner()
+        self._decode: Callable[[bytes], StreamEvent | None] | None = None
+        self._counts: Callable[[], dict[str, int]] | None = None
+        self._counted: dict[str, int] = {}
+        self._heard_until_ns: int | None = None
+        self._last_upkeep_ns = 0
+        self._last_commit_ns = 0
+        self._stopping = threading.Event()
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lnflow-writer", daemon=True)
+        self.failure: BaseException | None = None
+        self.subscribed_ns = 0
+        """When the first message of the present stream was received; set by whoever reads it."""
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what is queued, then end; blocks until done."""
+        self._stopping.set()
+        self._wake.set()
+        self._thread.join()
+
+    def submit(self, work: Callable[[StoreWriter], _T]) -> Future[_T]:
+        """Run `work` with the writer between two batches; its error goes to the future."""
+        future: Future[_T] = Future()
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                future.set_result(work(self._writer))
+            except BaseException as exc:  # noqa: BLE001  # whoever waits for the future gets it
+                future.set_exception(exc)
+
+        self._work.put(run)
+        self._wake.set()
+        return future
+
+    def decode_with(self, decode: Callable[[bytes], StreamEvent | None], counts: Callable[[], dict[str, int]]) -> None:
+        """Say how the messages put from now on are decoded, and where what is no attempt is counted."""
+        self._decode, self._counts, self._counted = decode, counts, {}
+
+    def alive_until(self, at_ns: int) -> None:
+        """The node answered at this time: the subscription still stood then."""
+        self._heard_until_ns = max(self._heard_until_ns or 0, at_ns)
+
+    # -- the thread -------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            while True:
+                stopping = self._stopping.is_set()
+                self._do_work()
+                taken = self._take_events()
+                self._commit(force=stopping)
+                if stopping and not taken and not len(self._joiner) and self._work.empty():
+                    return
+                if not taken and self._work.empty() and not stopping:
+                    self._wake.wait(BATCH_WAIT_S)
+                    self._wake.clear()
+        except BaseException as exc:  # the collector sees it and ends
+            self.failure = exc
+            logger.exception("writer thread ended")
+
+    def _do_work(self) -> None:
+        while True:
+            try:
+                work = self._work.get_nowait()
+            except queue.Empty:
+                return
+            work()
+
+    def _take_events(self) -> int:
+        raws = self._events.take(MAX_BATCH)
+        decode, add, status = self._decode, self._joiner.add, self._status
+        last_ns = 0
+        for raw in raws:
+            if raw is None:
+                self._end_of_stream()
+                continue
+            assert decode is not None, "messages came before decode_with"
+            try:
+                event = decode(raw)
+            except InputError as exc:
+                status.malformed += 1
+                logger.warning("message not understood: cause=%s", exc)
+                continue
+            if event is None:
+                continue
+            if isinstance(event, Subscribed):
+                self._commit(force=True)
+                self._subscribed()
+            elif isinstance(event, StreamEnded):
+                self._end_of_stream()
+            else:
+                add(event)
+                last_ns = max(last_ns, event.at_ns)
+        if last_ns:
+            status.last_event_ns = last_ns
+        status.events += len(raws)
+        status.queued = len(self._events)
+        return len(raws)
+
+    def _subscribed(self) -> None:
+        self._status.subscriptions += 1
+        self._status.covered_since_ns = self._heard_until_ns = self.subscribed_ns
+
+    def _end_of_stream(self) -> None:
+        self._commit(force=True)
+        self._status.covered_since_ns = None
+
+    def _commit(self, *, force: bool) -> None:
+        now_ns = self._clock.now_ns()
+        events = self._joiner.events
+        waited_ns = now_ns - self._last_commit_ns
+        due = events >= MAX_BATCH or (events and waited_ns >= BATCH_WAIT_S * SECOND_NS) or waited_ns < 0
+        if not (force or due or waited_ns >= HEARTBEAT_EVERY_NS):
+            return
+        facts = self._joiner.take()
+        shed = self._events.take_shed()
+        counters = self._new_counts()
+        if shed is not None:
+            counters["shed"] = shed.count
+            self._status.shed += shed.count
+            logger.warning("events shed: count=%d, the disk does not keep up", shed.count)
+        covered = self._covered(now_ns)
+        if not (facts or counters or covered):
+            return
+
+        def write() -> None:
+            if shed is not None:
+                self._writer.cover(SHED, shed.since_ns, shed.until_ns, "queue full")
+            report = self._writer.write_batch(facts, counters=counters, covered=covered)
+            self._status.attempts += report.new
+            if now_ns - self._last_upkeep_ns >= UPKEEP_EVERY_NS or now_ns < self._last_upkeep_ns:
+                self._writer.upkeep(now_ns)
+                self._last_upkeep_ns = now_ns
+
+        self._persist(write, facts)
+        self._last_commit_ns = now_ns
+        self._status.last_commit_ns = now_ns
+
+    def _persist(self, write: Callable[[], None], facts: list[AttemptFacts]) -> None:
+        """Write, and try again for as long as the store refuses: meanwhile the queue fills, then sheds."""
+        while True:
+            try:
+                write()
+            except StoreError as exc:
+                if self._status.trouble != str(exc):
+                    logger.error("batch not stored, trying again: attempts=%d cause=%s", len(facts), exc)
+                self._status.trouble = str(exc)
+                if self._stopping.wait(RETRY_STORE_S):
+                    try:
+                        write()
+                    except StoreError as last:
+                        logger.error("batch lost at the end: attempts=%d cause=%s", len(facts), last)
+                    return
+            else:
+                self._status.trouble = None
+                return
+
+    def _covered(self, now_ns: int) -> tuple[str, int, int, str] | None:
+        since_ns = self._status.covered_since_ns
+        if since_ns is None:
+            return None
+        # What is still queued was received but is not stored: it is covered only once it is.
+        heard = [self._heard_until_ns, self._events.last_received_ns] if not len(self._events) else []
+        until_ns = max((t for t in heard if t is not None and t <= now_ns), default=since_ns)
+        return (LIVE, since_ns, until_ns, "") if until_ns > since_ns else None
+
+    def _new_counts(self) -> dict[str, int]:
+        if self._counts is None:
+            return {}
+        now: dict[str, Any] = self._counts()
+        new = {name: value - self._counted.get(name, 0) for name, value in now.items()}
+        self._counted = now
+        return {name: value for name, value in new.items() if value}
