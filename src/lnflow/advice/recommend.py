@@ -24,6 +24,8 @@ _MAX_HTLC_SHARE = 0.99  # of the capacity: the reserve of 1 % can never be sent
 
 def recommend(finding: Finding, sources: Sequence[ChannelFacts], covered_s: float) -> Recommendation:
     """Return what to do about a finding; `sources` are channels whose local balance lies idle."""
+    if finding.channels and all(c.closed for c in finding.channels):
+        return _investigate(finding, "The channels with this peer are closed: what was asked for speaks for a new one.")
     match finding.problem:
         case Problem.LIQUIDITY:
             return _more_outbound(finding, sources)
@@ -91,6 +93,10 @@ def _more_outbound(finding: Finding, sources: Sequence[ChannelFacts]) -> Recomme
     room_msat = channel.remote_msat
     amount_sat = -(-(wanted_msat if room_msat is None else min(wanted_msat, room_msat)) // 1000)
     max_ppm = int(finding.value.expected_msat * PPM // max(finding.open_msat, 1))
+    if not max_ppm:
+        return _investigate(
+            finding, "More outbound balance would serve this, but it brings less than a rebalance costs (below 1 ppm)."
+        )
     other = [c for c in sources if c not in finding.channels][:2]
     take_from = f", for instance from {' or '.join(_name(c) for c in other)}" if other else ""
     return _make(

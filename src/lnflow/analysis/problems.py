@@ -22,15 +22,20 @@ SENDERS_FAULT = frozenset(
     }
 )
 
+_ABSENT_LINK = frozenset({Cause.UNKNOWN_NEXT_PEER, Cause.LINK_NOT_ELIGIBLE})
+
 
 def problem_of(group: DemandGroup, channel: ChannelFacts | None) -> Problem | None:
     """Return the problem, or None for what is nobody's opportunity.
 
-    None means a channel that is not ours (an invented id) or one that is closed.  `channel` is None for an
-    outgoing side nobody could tell; slot exhaustion keeps its meaning without it.
+    None means a channel that is not ours (an invented id), or an absent link that is closed by now: whether it
+    was down before or gone cannot be told.  Slot exhaustion keeps its meaning without a channel, since an older
+    LND does not name the outgoing side.
     """
-    if channel is None or channel.closed:
-        return Problem.SLOTS if group.cause is Cause.HTLC_ADD_FAILED and channel is None else None
+    if channel is None:
+        return Problem.SLOTS if group.cause is Cause.HTLC_ADD_FAILED else None
+    if channel.closed and group.cause in _ABSENT_LINK:
+        return None
     match group.cause:
         case Cause.INSUFFICIENT_BALANCE:
             # No balance could serve more than the channel holds: that takes capacity.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -11,10 +12,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lnflow.config import NodeSettings, Settings
+    from lnflow.service.opportunities import OpportunityService
+    from lnflow.service.windows import WindowChoice
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 NODE_OPTIONS = ("lnd_dir", "grpc_host", "macaroon_path", "cert_path", "network", "lndconnect")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What --database, --node and --settings resolve to.
+
+    `node_name` is what a new node would be called; `stored_name` is None when none was named anywhere: then the
+    first node of the store is meant.
+    """
+
+    database: Path
+    node_name: str
+    stored_name: str | None
+    reach: NodeSettings
+    settings: Settings
 
 
 def window_options(command: F) -> F:
@@ -83,15 +101,31 @@ def selection_options(command: F) -> F:
     return command
 
 
-def resolve_store(
-    database: str | None, node: str | None, settings: str | None
-) -> tuple[Path, str, NodeSettings, Settings]:
-    """Return the store's path, the node's name and settings, and the whole settings."""
+def resolve_store(database: str | None, node: str | None, settings: str | None) -> Target:
+    """Return where the store is, which node is meant, and how to reach it."""
     from lnflow.config import database_path, load_settings
 
     tree = load_settings(settings)
     name, reach = tree.node(node)
-    return database_path(database, tree), name, reach, tree
+    known = name if node is not None or tree.nodes else None
+    return Target(database=database_path(database, tree), node_name=name, stored_name=known, reach=reach, settings=tree)
+
+
+def open_service(database: str | None, node: str | None, settings: str | None) -> OpportunityService:
+    """Open the store for reading."""
+    from lnflow.service.opportunities import OpportunityService
+
+    target = resolve_store(database, node, settings)
+    return OpportunityService(target.database, target.stored_name)
+
+
+def window_choice(hours: float | None, since: str | None, until: str | None, everything: bool) -> WindowChoice:
+    """Return the window that was asked for, checked before anything is opened."""
+    from lnflow.service.windows import WindowChoice
+
+    choice = WindowChoice(hours=hours, since=since, until=until, everything=everything)
+    choice.check()
+    return choice
 
 
 def has_node_options(options: dict[str, str | None]) -> bool:

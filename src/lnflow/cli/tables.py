@@ -84,7 +84,7 @@ def opportunity_table(opportunities: Sequence[Opportunity]) -> Table:
             str(o.rank),
             channel_name(o),
             Text(peer_name(o.peer_alias, o.peer_pubkey)),
-            f"{o.attempts:,}\n{o.demands:,} wishes",
+            f"{o.attempts:,}\n{o.demands:,} {'wish' if o.demands == 1 else 'wishes'}",
             f"{sats(o.expected_missed_msat)}\n({sats(o.low_msat)} – {sats(o.high_msat)})",
             sats(o.per_month_msat),
             Text(f"{o.urgency:.0f}", style=_urgency_style(o.urgency)),

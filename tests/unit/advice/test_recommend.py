@@ -107,3 +107,14 @@ def test_without_a_listing_there_is_no_invented_size() -> None:
     advice = advise(demands(cause=Cause.HTLC_EXCEEDS_MAX), bare)
     assert advice.recommendation.type == "investigate"
     assert advice.current_outbound_fee_ppm is None
+
+
+def test_a_rebalance_that_brings_less_than_1_ppm_is_not_advised() -> None:
+    advice = advise(demands(open_fee_msat=1_000, offered_fee_msat=1_000)).recommendation
+    assert advice.type == "investigate"
+    assert "below 1 ppm" in advice.text
+
+
+def test_closed_channels_are_not_acted_on() -> None:
+    advice = advise(demands(), channel(1, closed=True)).recommendation
+    assert (advice.type, advice.channel) == ("investigate", None)

@@ -41,9 +41,13 @@ def test_channels_that_are_not_ours_are_nobodys_opportunity(cause: Cause) -> Non
     assert problem is (Problem.SLOTS if cause is Cause.HTLC_ADD_FAILED else None)
 
 
-@pytest.mark.parametrize("cause", list(Cause))
-def test_closed_channels_are_nobodys_opportunity(cause: Cause) -> None:
-    assert problem_of(demands(cause=cause), channel(closed=True)) is None
+def test_a_link_that_is_closed_by_now_is_not_called_offline() -> None:
+    group = demands(cause=Cause.UNKNOWN_NEXT_PEER, circumstance=Circumstance.LINK_DOWN)
+    assert problem_of(group, channel(closed=True)) is None
+
+
+def test_what_a_channel_lacked_before_it_closed_is_still_said() -> None:
+    assert problem_of(demands(), channel(closed=True)) is Problem.LIQUIDITY
 
 
 def test_every_problem_has_a_confidence() -> None:

@@ -1,0 +1,64 @@
+"""`lnflow analyze`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from lnflow.cli.options import (
+    has_node_options,
+    json_option,
+    node_options,
+    open_service,
+    resolve_store,
+    selection_options,
+    store_options,
+    window_choice,
+    window_options,
+)
+
+if TYPE_CHECKING:
+    from lnflow.advice.analyzing import View
+
+
+@click.command("analyze")
+@window_options
+@selection_options
+@store_options
+@node_options
+@json_option
+def command(
+    hours: float | None,
+    since: str | None,
+    until: str | None,
+    everything: bool,
+    min_failures: int,
+    min_missed_sat: int,
+    view: View | None,
+    top: int | None,
+    database: str | None,
+    node: str | None,
+    settings: str | None,
+    as_json: bool,
+    **reach: str | None,
+) -> None:
+    """Rank what the node failed to earn: why, how much, and what would mend it.
+
+    With node options and an empty store, the settled forwards are read from the node first; failures can only
+    be seen from then on, with 'lnflow monitor'.
+    """
+    choice = window_choice(hours, since, until, everything)
+    if has_node_options(reach):
+        from lnflow.cli.filling import fill_if_empty
+
+        fill_if_empty(resolve_store(database, node, settings), reach)
+    with open_service(database, node, settings) as service:
+        from lnflow.advice.analyzing import Selection
+
+        selection = Selection(min_failures=min_failures, min_missed_sat=min_missed_sat, view=view, top=top)
+        document = service.analyze(service.window(choice), selection)
+    from lnflow.cli.printing import show
+    from lnflow.cli.tables import draw_analysis
+
+    show(document, as_json, lambda console: draw_analysis(console, document))

@@ -1,0 +1,110 @@
+"""The channels documents drawn: one row each, or one channel in full."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lnflow.advice.documents import ChannelDocument, ChannelsDocument, Note, PolicyDocument
+from lnflow.advice.wording import sats
+from lnflow.cli.tables import draw_notes
+from lnflow.cli.text import count, peer_name, percent, when
+
+
+def draw_channels(console: Console, document: ChannelsDocument) -> None:
+    if not document.channels:
+        console.print("No channels are stored.")
+    else:
+        table = Table(header_style="bold", pad_edge=False)
+        table.add_column("Channel", no_wrap=True)
+        table.add_column("Peer", max_width=24)
+        for name in ("Capacity\nsat", "Local", "Price\nppm", "In\nsat/day", "Out\nsat/day", "Earned\nsat"):
+            table.add_column(name, justify="right")
+        for name in ("Sourced\nsat", "Refused\nhere", "Uptime", "Flow", "Empty in"):
+            table.add_column(name, justify="right")
+        for c in document.channels:
+            table.add_row(*_row(c), style="dim" if c.closed else "")
+        console.print(table)
+    console.print(
+        f"{when(document.window.since)} – {when(document.window.until)} · {document.coverage:.1%} covered",
+        markup=False,
+    )
+    draw_notes(console, document.notes)
+
+
+def draw_channel(console: Console, c: ChannelDocument, notes: Sequence[Note]) -> None:
+    console.print(Text(f"{c.scid or c.channel_point}  {peer_name(c.peer_alias, c.peer_pubkey)}", style="bold"))
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, value in _lines(c):
+        table.add_row(name, Text(value))
+    console.print(table)
+    draw_notes(console, notes)
+
+
+def _row(c: ChannelDocument) -> list[str | Text]:
+    share = c.local_sat / c.capacity_sat if c.local_sat is not None and c.capacity_sat else None
+    return [
+        (c.scid or "–") + (" closed" if c.closed else ""),
+        Text(peer_name(c.peer_alias, c.peer_pubkey)),
+        count(c.capacity_sat),
+        percent(share),
+        count(c.our_policy.fee_ppm if c.our_policy else None),
+        sats(c.in_msat_per_day),
+        sats(c.out_msat_per_day),
+        sats(c.earned_msat),
+        sats(c.sourced_msat),
+        f"{c.failed_here:,}",
+        percent(c.uptime),
+        c.flow_class or "–",
+        f"{c.hours_to_empty:,.0f} h" if c.hours_to_empty is not None else "–",
+    ]
+
+
+def _lines(c: ChannelDocument) -> list[tuple[str, str]]:
+    state = "closed" if c.closed else {True: "active", False: "inactive", None: "not known"}[c.active]
+    lines = [
+        ("Channel point", c.channel_point or "–"),
+        ("Ids", ", ".join(c.scids) or "–"),
+        ("Peer", c.peer_pubkey or "–"),
+        ("State", state + (", private" if c.private else "")),
+        ("Capacity", f"{count(c.capacity_sat)} sat"),
+        ("Balance", f"{count(c.local_sat)} sat local, {count(c.remote_sat)} sat remote ({when(c.balance_at)})"),
+        ("Our policy", _policy(c.our_policy)),
+        ("Peer's policy", _policy(c.peer_policy)),
+        ("In", f"{c.in_forwards:,} forwards, {sats(c.in_msat)} sat; sourced {sats(c.sourced_msat)} sat of fees"),
+        ("Out", f"{c.out_forwards:,} forwards, {sats(c.out_msat)} sat; earned {sats(c.earned_msat)} sat of fees"),
+        ("Flow", c.flow_class or "–"),
+        ("Empty in", f"{c.hours_to_empty:,.1f} h" if c.hours_to_empty is not None else "–"),
+        ("Uptime", percent(c.uptime)),
+        ("Failed downstream", f"{c.failed_downstream:,} (not ours)"),
+        ("Refused here", f"{c.failed_here:,}"),
+    ]
+    for f in c.failures:
+        lines.append(
+            (
+                f"  {f.cause}",
+                f"{f.attempts:,} attempts, {sats(f.attempted_msat)} sat, {sats(f.offered_fee_msat)} sat of fees "
+                "offered",
+            )
+        )
+    return lines
+
+
+def _policy(p: PolicyDocument | None) -> str:
+    if p is None:
+        return "–"
+    inbound = (
+        f", inbound {p.inbound_base_fee_msat:,} msat + {p.inbound_fee_ppm:,} ppm"
+        if p.inbound_base_fee_msat or p.inbound_fee_ppm
+        else ""
+    )
+    most = f"{p.max_htlc_msat // 1000:,} sat" if p.max_htlc_msat is not None else "no limit"
+    return (
+        f"{p.base_fee_msat:,} msat + {p.fee_ppm:,} ppm{inbound}; {sats(p.min_htlc_msat)} sat to {most}; "
+        f"time lock {p.time_lock_delta}{'; disabled' if p.disabled else ''}"
+    )

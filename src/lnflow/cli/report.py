@@ -1,0 +1,68 @@
+"""`lnflow report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lnflow.cli.options import (
+    json_option,
+    open_service,
+    selection_options,
+    store_options,
+    window_choice,
+    window_options,
+)
+
+
+@click.command("report")
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@window_options
+@selection_options
+@store_options
+@json_option
+def command(
+    file: Path | None,
+    hours: float | None,
+    since: str | None,
+    until: str | None,
+    everything: bool,
+    min_failures: int,
+    min_missed_sat: int,
+    view: str | None,
+    top: int | None,
+    database: str | None,
+    node: str | None,
+    settings: str | None,
+    as_json: bool,
+) -> None:
+    """Write the whole analysis with channels and flows: to FILE, or to standard output.
+
+    A FILE that ends in .json gets the JSON document, any other plain text.
+    """
+    choice = window_choice(hours, since, until, everything)
+    with open_service(database, node, settings) as service:
+        from lnflow.advice.analyzing import Selection
+
+        selection = Selection(
+            min_failures=min_failures,
+            min_missed_sat=min_missed_sat,
+            view=view,  # type: ignore[arg-type]  # click lets only these through
+            top=top,
+        )
+        document = service.report(service.window(choice), selection)
+    from lnflow.advice.documents import encode
+    from lnflow.cli.printing import show
+    from lnflow.cli.report_text import draw_report, report_text
+    from lnflow.domain.errors import ConfigurationError
+
+    if file is None:
+        show(document, as_json, lambda console: draw_report(console, document))
+        return
+    content = encode(document) if as_json or file.suffix == ".json" else report_text(document).encode()
+    try:
+        file.write_bytes(content)
+    except OSError as exc:
+        raise ConfigurationError(f"cannot write the report to {file}: {exc.strerror or exc}") from exc
+    click.echo(f"report written to {file}", err=True)
