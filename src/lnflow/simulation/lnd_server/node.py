@@ -145,7 +145,7 @@ class LndNode:
         """Open a channel; its peer must be known."""
         if channel.peer not in self.peers:
             raise ValueError(f"channel {channel.channel_point}: peer {channel.peer} is not known")
-        self._hear(now_ns)
+        self.hear(now_ns)
         channel.active_since_ns = now_ns
         self.channels[channel.channel_point] = channel
         for scid in self._ids_of(channel):
@@ -187,7 +187,7 @@ class LndNode:
 
     def _set_online(self, pubkey: str, now_ns: int, *, online: bool) -> None:
         peer = self.peers[pubkey]
-        self._hear(now_ns)
+        self.hear(now_ns)
         if peer.online == online:
             return
         peer.online = online
@@ -221,7 +221,7 @@ class LndNode:
         """Close a channel for good; it must have no HTLCs in flight unless the close is forced."""
         if channel.in_flight and close_type == pb.ChannelCloseSummary.COOPERATIVE_CLOSE:
             raise ValueError(f"{channel.channel_point} has HTLCs in flight: set established = False first")
-        self._hear(now_ns)
+        self.hear(now_ns)
         del self.channels[channel.channel_point]
         for scid in self._ids_of(channel):
             del self._by_id[scid]
@@ -248,14 +248,14 @@ class LndNode:
 
     def set_policy(self, channel: LndChannel, policy: Policy, now_ns: int) -> None:
         """Announce our policy; its gossip time moves on by at least one second."""
-        self._hear(now_ns)
+        self.hear(now_ns)
         last = channel.policy.last_update_s or 0
         channel.policy = structs.replace(policy, last_update_s=max(now_ns // SECOND_NS, last + 1))
         self._announce(channel, channel.policy, self.pubkey, channel.peer)
 
     def set_peer_policy(self, channel: LndChannel, policy: Policy, now_ns: int) -> None:
         """The peer announces what it asks for its side."""
-        self._hear(now_ns)
+        self.hear(now_ns)
         channel.peer_policy = structs.replace(policy, last_update_s=now_ns // SECOND_NS)
         self._announce(channel, channel.peer_policy, channel.peer, self.pubkey)
 
@@ -308,7 +308,7 @@ class LndNode:
         payment_hash = hashlib.sha256(preimage).digest()
         htlc_in = incoming.add_incoming(amount_in_msat, expiry_height=incoming_timelock, payment_hash=payment_hash)
         key = (incoming.scid, htlc_in.htlc_id)
-        self._changed(incoming, now_ns)
+        self.tell_changed(incoming, now_ns)
         chosen = self._choose_link(request, incoming, requested)
         if isinstance(chosen, Refusal):
             self._refuse(request, incoming, htlc_in, chosen, now_ns)
@@ -333,7 +333,7 @@ class LndNode:
             htlc_out.committed = not waits
         self._forwards[key] = forward
         self._raise_forward(forward, now_ns)
-        self._changed(chosen, now_ns)
+        self.tell_changed(chosen, now_ns)
         return Forwarding(key=key, outgoing=(chosen.scid, htlc_out.htlc_id), refusal=None)
 
     def _choose_link(
@@ -365,7 +365,7 @@ class LndNode:
         """The preimage came from downstream: the forward pays us."""
         forward = self._forwards.pop(key)
         forward.outgoing.remove(forward.htlc_out, settled=True)
-        self._changed(forward.outgoing, now_ns)
+        self.tell_changed(forward.outgoing, now_ns)
         outgoing = (forward.outgoing.scid, forward.htlc_out.htlc_id)
         with_ids = self.personality.history_has_htlc_ids
         at_ns = self.forwards.add(
@@ -379,20 +379,20 @@ class LndNode:
                 out_htlc_id=outgoing[1] if with_ids else None,
             )
         )
-        self._raise(events.settle(key, outgoing, forward.preimage, at_ns + SETTLE_EVENT_DELAY_NS))
+        self.tell(events.settle(key, outgoing, forward.preimage, at_ns + SETTLE_EVENT_DELAY_NS))
         self._end_incoming(forward.incoming, forward.htlc_in, now_ns, settled=True)
 
     def settle_by_interceptor(self, *, in_scid: int, requested_out: int, amount_in_msat: int, now_ns: int) -> Circuit:
         """An HTLC interceptor settles it itself: a settle without a forward, and no row in the history."""
         key, incoming, htlc_in, preimage = self._arrive(in_scid, amount_in_msat, now_ns)
-        self._raise(events.settle(key, (requested_out, 0), preimage, now_ns))
+        self.tell(events.settle(key, (requested_out, 0), preimage, now_ns))
         self._end_incoming(incoming, htlc_in, now_ns, settled=True)
         return key
 
     def fail_by_interceptor(self, *, in_scid: int, requested_out: int, amount_in_msat: int, now_ns: int) -> Circuit:
         """An HTLC interceptor fails it: a forward_fail without a forward."""
         key, incoming, htlc_in, _ = self._arrive(in_scid, amount_in_msat, now_ns)
-        self._raise(events.forward_fail(key, (requested_out, 0), now_ns))
+        self.tell(events.forward_fail(key, (requested_out, 0), now_ns))
         self._end_incoming(incoming, htlc_in, now_ns, settled=False)
         return key
 
@@ -400,8 +400,8 @@ class LndNode:
         """A later hop failed it (or it timed out there)."""
         forward = self._forwards.pop(key)
         forward.outgoing.remove(forward.htlc_out, settled=False)
-        self._changed(forward.outgoing, now_ns)
-        self._raise(events.forward_fail(key, (forward.outgoing.scid, forward.htlc_out.htlc_id), now_ns))
+        self.tell_changed(forward.outgoing, now_ns)
+        self.tell(events.forward_fail(key, (forward.outgoing.scid, forward.htlc_out.htlc_id), now_ns))
         self._end_incoming(forward.incoming, forward.htlc_in, now_ns, settled=False)
 
     def give_up(self, key: Circuit, now_ns: int) -> None:
@@ -410,7 +410,7 @@ class LndNode:
         if forward.htlc_out.committed:
             raise ValueError(f"HTLC {key} is committed: only its peer can end it")
         forward.outgoing.take_back(forward.htlc_out)
-        self._changed(forward.outgoing, now_ns)
+        self.tell_changed(forward.outgoing, now_ns)
         self._refuse(forward.request, forward.incoming, forward.htlc_in, Refusal.HTLC_ADD_FAILED, now_ns)
 
     def resolve_on_chain(self, key: Circuit, now_ns: int, *, settled: bool) -> None:
@@ -418,13 +418,13 @@ class LndNode:
         forward = self._forwards.pop(key)
         forward.outgoing.remove(forward.htlc_out, settled=settled)
         forward.incoming.remove(forward.htlc_in, settled=settled)
-        self._hear(now_ns)
-        self._raise(events.final(key, now_ns, settled=settled, offchain=False))
+        self.hear(now_ns)
+        self.tell(events.final(key, now_ns, settled=settled, offchain=False))
 
     def repeat_settle(self, row: Forward, now_ns: int) -> None:
         """An unacknowledged settle is forwarded again after a restart: the event comes a second time."""
         key = (row.in_scid, row.in_htlc_id or 0)
-        self._raise(events.settle(key, (row.out_scid, row.out_htlc_id or 0), bytes(32), now_ns))
+        self.tell(events.settle(key, (row.out_scid, row.out_htlc_id or 0), bytes(32), now_ns))
 
     def resume_after_restart(self, now_ns: int) -> None:
         """Come back: half-open adds are failed as INCOMPLETE_FORWARD, open ones are kept in silence."""
@@ -445,7 +445,7 @@ class LndNode:
         """An HTLC whose payload cannot be used: refused while decoding, the outgoing side unknown."""
         key, incoming, htlc_in, _ = self._arrive(in_scid, amount_in_msat, now_ns)
         info = events.htlc_info(htlc_in.expiry_height, 0, amount_in_msat, 0)
-        self._raise(events.link_fail(key, 0, refusal, info, now_ns, self.personality))
+        self.tell(events.link_fail(key, 0, refusal, info, now_ns, self.personality))
         self._end_incoming(incoming, htlc_in, now_ns, settled=False)
         return key
 
@@ -469,13 +469,13 @@ class LndNode:
         """An HTLC for one of our invoices comes in and is settled or refused at once."""
         key, incoming, htlc_in, preimage = self._arrive(in_scid, amount_msat, now_ns, preimage)
         if refusal is None:
-            self._raise(events.settle(key, NO_CIRCUIT, preimage, now_ns))
+            self.tell(events.settle(key, NO_CIRCUIT, preimage, now_ns))
         elif refusal.unmarshallable_before_0_21 and self.personality.fatal_receive_failures:
             for listener in self.listeners:
                 listener.htlc_streams_died(f"unknown fail resolution: {refusal.text}")
         else:
             timelock = htlc_in.expiry_height
-            self._raise(events.receive_refused(key, refusal, timelock, amount_msat, now_ns))
+            self.tell(events.receive_refused(key, refusal, timelock, amount_msat, now_ns))
         self._end_incoming(incoming, htlc_in, now_ns, settled=refusal is None)
         return key
 
@@ -486,7 +486,7 @@ class LndNode:
 
         `amount_msat` is what leaves us, fee included.  Ended with `settle_send` or `fail_send`.
         """
-        self._hear(now_ns)
+        self.hear(now_ns)
         channel = self.channel(first_hop)
         preimage = self._random.randbytes(32)
         payment_hash = hashlib.sha256(preimage).digest()
@@ -502,28 +502,28 @@ class LndNode:
             refusal = Refusal.INSUFFICIENT_BALANCE
         if refusal is not None:
             messages.end_payment(payment, now_ns, succeeded=False)
-            self._raise(events.send_refused(channel.scid, refusal, info, now_ns))
+            self.tell(events.send_refused(channel.scid, refusal, info, now_ns))
             return None
         htlc = channel.add_outgoing(amount_msat, expiry_height=timelock, payment_hash=payment_hash)
         if htlc is None:
             # refused after the circuit was committed: LND shows it as a failed attempt
             messages.end_payment(payment, now_ns, succeeded=False)
-            self._raise(events.forward_fail(NO_CIRCUIT, (channel.scid, channel.next_out_id), now_ns))
+            self.tell(events.forward_fail(NO_CIRCUIT, (channel.scid, channel.next_out_id), now_ns))
             return None
         self._sends[number] = _OwnSend(channel=channel, htlc=htlc, payment=payment, preimage=preimage)
-        self._raise(events.forward(NO_CIRCUIT, (channel.scid, htlc.htlc_id), info, now_ns))
-        self._changed(channel, now_ns)
+        self.tell(events.forward(NO_CIRCUIT, (channel.scid, htlc.htlc_id), info, now_ns))
+        self.tell_changed(channel, now_ns)
         return number
 
     def settle_send(self, number: int, now_ns: int) -> None:
         send = self._end_send(number, now_ns, succeeded=True)
         send.payment.payment_preimage = send.preimage.hex()
         outgoing = (send.channel.scid, send.htlc.htlc_id)
-        self._raise(events.settle(NO_CIRCUIT, outgoing, send.preimage, now_ns))
+        self.tell(events.settle(NO_CIRCUIT, outgoing, send.preimage, now_ns))
 
     def fail_send(self, number: int, now_ns: int) -> None:
         send = self._end_send(number, now_ns, succeeded=False)
-        self._raise(events.forward_fail(NO_CIRCUIT, (send.channel.scid, send.htlc.htlc_id), now_ns))
+        self.tell(events.forward_fail(NO_CIRCUIT, (send.channel.scid, send.htlc.htlc_id), now_ns))
 
     def rebalance(self, *, out_scid: int, in_scid: int, amount_msat: int, fee_msat: int, now_ns: int) -> int | None:
         """Pay ourselves in a circle: a SEND and a RECEIVE, never a forward; None if the first hop refuses."""
@@ -544,7 +544,7 @@ class LndNode:
         send = self._sends.pop(number)
         send.channel.remove(send.htlc, settled=succeeded)
         messages.end_payment(send.payment, now_ns, succeeded=succeeded)
-        self._changed(send.channel, now_ns)
+        self.tell_changed(send.channel, now_ns)
         return send
 
     # ---- what all of it shares -------------------------------------------------------------------------
@@ -555,7 +555,8 @@ class LndNode:
             ids.append(channel.confirmed_scid)
         return list(dict.fromkeys(ids))
 
-    def _hear(self, now_ns: int) -> None:
+    def hear(self, now_ns: int) -> None:
+        """It is at least this late now."""
         self.latest_ns = max(self.latest_ns, now_ns)
 
     def _incoming_link(self, in_scid: int) -> LndChannel:
@@ -574,7 +575,7 @@ class LndNode:
             expiry_height=self.height + BLOCKS_TO_RECEIVER,
             payment_hash=hashlib.sha256(preimage).digest(),
         )
-        self._changed(incoming, now_ns)
+        self.tell_changed(incoming, now_ns)
         return (incoming.scid, htlc_in.htlc_id), incoming, htlc_in, preimage
 
     def _refuse(
@@ -600,28 +601,29 @@ class LndNode:
         event = events.link_fail(
             key, request.requested_out, refusal, _info(request), now_ns, self.personality, text=text
         )
-        self._raise(event)
+        self.tell(event)
         self._end_incoming(incoming, htlc_in, now_ns, settled=False)
 
     def _end_incoming(self, incoming: LndChannel, htlc_in: InFlight, now_ns: int, *, settled: bool) -> None:
         incoming.remove(htlc_in, settled=settled)
-        self._changed(incoming, now_ns)
+        self.tell_changed(incoming, now_ns)
         key = (incoming.scid, htlc_in.htlc_id)
-        self._raise(events.final(key, now_ns + FINAL_DELAY_NS, settled=settled))
+        self.tell(events.final(key, now_ns + FINAL_DELAY_NS, settled=settled))
 
     def _raise_forward(self, forward: _Forward, now_ns: int) -> None:
         key = (forward.incoming.scid, forward.htlc_in.htlc_id)
         outgoing = (forward.outgoing.scid, forward.htlc_out.htlc_id)
-        self._raise(events.forward(key, outgoing, _info(forward.request), now_ns))
+        self.tell(events.forward(key, outgoing, _info(forward.request), now_ns))
 
-    def _raise(self, event: pb.HtlcEvent) -> None:
-        self._hear(event.timestamp_ns)
+    def tell(self, event: pb.HtlcEvent) -> None:
+        """Raise an HTLC event as it is."""
+        self.hear(event.timestamp_ns)
         for listener in self.listeners:
             listener.htlc_event(event)
 
-    def _changed(self, channel: LndChannel, now_ns: int) -> None:
+    def tell_changed(self, channel: LndChannel, now_ns: int) -> None:
         """A commitment changed; from 0.21 on every subscriber of channel events hears of it."""
-        self._hear(now_ns)
+        self.hear(now_ns)
         if not self.personality.streams_channel_updates:
             return
         for listener in self.listeners:

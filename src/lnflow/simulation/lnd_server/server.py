@@ -75,6 +75,8 @@ class LndServer:
         self.changing_calls: list[tuple[str, Message]] = []
         """Every call that asked to change the node, with its request."""
         self.unary_latency_s = 0.0
+        self.accepts_subscriptions = True
+        """False: every new subscription fails at once, as while LND stops."""
         self.denied: set[str] = set()
         """Methods answered with "permission denied" whatever the macaroon."""
         self.htlc_events, self.channel_events = Topic(), Topic()
@@ -88,7 +90,6 @@ class LndServer:
         self._certificate: Certificate | None = None
         self._state = state
         self._state_changed = asyncio.Condition()
-        self._stopping = False
         self._macaroon_store_locked = False
         self._failures: dict[str, list[RpcError]] = {}
         self._server: grpc.aio.Server | None = None
@@ -143,7 +144,7 @@ class LndServer:
         """
         await self.begin_stop()
         await self.stop()
-        self._stopping = self._macaroon_store_locked = False
+        self.accepts_subscriptions, self._macaroon_store_locked = True, False
         await self.set_state(START_WALK[0])
         await self.start()
         for state in START_WALK[1:]:
@@ -153,7 +154,7 @@ class LndServer:
 
     async def begin_stop(self) -> None:
         """End all streams; the state still says 4, and new subscriptions fail at once."""
-        self._stopping = True
+        self.accepts_subscriptions = False
         for topic in self._topics.values():
             topic.resume()
             topic.end(TERMINATED, grpc.StatusCode.UNKNOWN, discard=True)
@@ -254,7 +255,7 @@ class LndServer:
             async for raw in self._states():
                 yield raw
             return
-        if self._stopping:
+        if not self.accepts_subscriptions:
             raise RpcError(SHUTTING_DOWN)
         first = None
         if method == methods.SUBSCRIBE_HTLC_EVENTS:
