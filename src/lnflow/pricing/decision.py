@@ -212,7 +212,11 @@ def _decided(
     properties = wanted.properties
     if wanted.strategy == "ignore":
         return structs.replace(
-            named, action=Action.NONE, policy=wanted.policy, strategy="ignore", reason=wanted.terms.reason,
+            named,
+            action=Action.NONE,
+            policy=wanted.policy,
+            strategy="ignore",
+            reason=wanted.terms.reason,
             new=named.old,
         )
     deltas = read_deltas(properties, wanted.terms)

@@ -101,7 +101,8 @@ def onchain_fee(case: Case) -> Terms:
             f"strategy = onchain_fee: the fee rate of {feerate:g} sat/vB is below 1, which it cannot price",
             "add a rule before it for cheap times: onchain.max_fee_rate = 1 with another strategy",
         )
-    fee_ppm = int(0.01 / reference_btc * (TYPICAL_FUNDING_VBYTES * feerate))
+    exact = 0.01 / reference_btc * TYPICAL_FUNDING_VBYTES * feerate
+    fee_ppm = int(exact + 1e-9)  # 0.01 / 0.1 is a hair below 0.1: 50 sat/vB must give 1115
     reason = f"onchain_fee: {feerate:g} sat/vB for {reference_btc:g} BTC = {fee_ppm} ppm"
     return structs.replace(priced(case, reason, fee_ppm), least_delta_ppm=COMPUTED_LEAST_DELTA_PPM)
 

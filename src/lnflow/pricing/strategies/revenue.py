@@ -86,8 +86,11 @@ def expected_per_day(level: Level | None, levels: Sequence[Level]) -> float:
 
 
 def best_level(levels: Sequence[Level], between: Span) -> Level:
-    """Return the level with the best expected revenue within the bounds; of equal ones the cheapest."""
-    allowed = [m for m in levels if between.lowest <= m.fee_ppm <= between.highest]
+    """Return the level with the best expected revenue within the bounds; of equal ones the cheapest.
+
+    A price that was tried for less than two covered days is not judged; without any it is the middle.
+    """
+    allowed = [m for m in levels if m.days >= HOLD_DAYS and between.lowest <= m.fee_ppm <= between.highest]
     if not allowed:
         return Level(fee_ppm=between.middle, days=0.0, forwards=0, earned_msat=0)
     return max(allowed, key=lambda level: (expected_per_day(level, levels), -level.fee_ppm))
