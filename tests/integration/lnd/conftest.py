@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
 import stamina
+from tests.fakes.lnd import NOW_NS
 
 from lnflow.nodes.lnd.credentials import LndConnection
 from lnflow.nodes.lnd.discovery import LndOptions, discover
 from lnflow.nodes.lnd.reader import LndReader
 from lnflow.simulation.lnd_server import LndServer
+
+
+class HastyClock:
+    """Waits for nothing: patience runs out at once."""
+
+    def now_ns(self) -> int:
+        return NOW_NS
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)
 
 
 @pytest.fixture(autouse=True)

@@ -64,6 +64,8 @@ def discover(options: LndOptions) -> LndConnection:
             network = network or _network_with_macaroons(lnd_dir)
             macaroon = _macaroon_in(_network_directory(lnd_dir, network))
         cert = cert or lnd_dir / CERTIFICATE
+    if network is None and macaroon is not None and macaroon.parent.name in NETWORKS:
+        network = macaroon.parent.name  # LND keeps them per network
     return LndConnection(
         target=host_and_port(options.grpc_host or DEFAULT_HOST),
         cert_path=cert,

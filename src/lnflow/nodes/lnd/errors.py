@@ -36,14 +36,21 @@ _BAD_MACAROON = (
 
 _NOT_FOUND = ("edge not found", "unable to find node", "node not found")
 
+_NO_SUCH_NAME = ("DNS resolution failed", "errors resolving", "address lookup failed")
+
+_OTHER_NAME = (
+    "the TLS certificate does not name this host: connect by a name it has (localhost, its hostname), add "
+    "`tlsextradomain`/`tlsextraip` to lnd.conf, or set tls_name"
+)
+
 # Parts of gRPC's connection errors → remedy, most telling first
 _TLS = (
     ("certificate has expired", "the TLS certificate of LND has expired: restart LND, which makes a new one, and "
      "give its new tls.cert if you use a copy"),
     ("CERTIFICATE_VERIFY_FAILED", "the TLS certificate is not the one in --cert-path: copy the present tls.cert of "
      "this LND"),
-    ("not in peer certificate", "the TLS certificate does not name this host: connect by a name it has (localhost, "
-     "its hostname), add `tlsextradomain`/`tlsextraip` to lnd.conf, or set tls_name"),
+    ("not in peer certificate", _OTHER_NAME),
+    ("Hostname Verification Check failed", _OTHER_NAME),
     ("WRONG_VERSION_NUMBER", "what listens there does not speak TLS: is it LND's gRPC port (default 10009)?"),
 )  # fmt: skip
 
@@ -97,7 +104,7 @@ def _unreachable(where: str, details: str, connection: LndConnection) -> LnflowE
             return NodeRefused(f"{where}: {remedy}")
     if "Connection refused" in details or "No such file" in details:
         return NodeUnavailable(f"{where}: nothing listens there; is LND running, and is this its gRPC port?")
-    if "DNS resolution failed" in details or "not resolve" in details.lower():
+    if any(part in details for part in _NO_SUCH_NAME):
         return NodeUnavailable(f"{where}: the name cannot be resolved")
     if "handshak" in details.lower():
         return NodeUnavailable(
