@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
 
-from lnflow.pricing.facts import ChannelFacts, NodeFacts, Unknown
+from lnflow.pricing.facts import ChannelFacts, NodeFacts
 from lnflow.pricing.problems import Problem
 
 Look = Callable[[ChannelFacts, NodeFacts], Any]
@@ -57,16 +59,12 @@ class Compiled(Struct, frozen=True, kw_only=True):
 
 
 def at_least(bound: float) -> Callable[[Any], bool]:
-    return lambda value: bool(value >= bound)
+    return partial(operator.le, bound)
 
 
 def at_most(bound: float) -> Callable[[Any], bool]:
-    return lambda value: bool(value <= bound)
+    return partial(operator.ge, bound)
 
 
 def equals(wanted: object) -> Callable[[Any], bool]:
-    return lambda value: bool(value == wanted)
-
-
-def is_unknown(value: object) -> bool:
-    return type(value) is Unknown
+    return partial(operator.eq, wanted)
