@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
 from lnflow.cli.options import (
+    Reach,
     has_node_options,
     json_option,
     node_options,
@@ -41,7 +42,7 @@ def command(
     node: str | None,
     settings: str | None,
     as_json: bool,
-    **reach: str | None,
+    **reach: Unpack[Reach],
 ) -> None:
     """Rank what the node failed to earn: why, how much, and what would mend it.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 
 import click
 
@@ -12,12 +12,32 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lnflow.config import NodeSettings, Settings
+    from lnflow.nodes.lnd.credentials import LndConnection
     from lnflow.service.opportunities import OpportunityService
     from lnflow.service.windows import WindowChoice
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-NODE_OPTIONS = ("lnd_dir", "grpc_host", "macaroon_path", "cert_path", "network", "lndconnect")
+NODE_OPTIONS: tuple[Literal["lnd_dir", "grpc_host", "macaroon_path", "cert_path", "network", "lndconnect"], ...] = (
+    "lnd_dir",
+    "grpc_host",
+    "macaroon_path",
+    "cert_path",
+    "network",
+    "lndconnect",
+)
+
+
+class Reach(TypedDict):
+    """What `node_options` hands to a command."""
+
+    lnd_dir: str | None
+    grpc_host: str | None
+    macaroon_path: str | None
+    cert_path: str | None
+    network: str | None
+    lndconnect: str | None
+    allow_spending_credential: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +148,13 @@ def window_choice(hours: float | None, since: str | None, until: str | None, eve
     return choice
 
 
-def has_node_options(options: dict[str, str | None]) -> bool:
+def connection_of(target: Target, reach: Reach) -> LndConnection:
+    """Return the connection to the node: options first, then its settings, then the usual places."""
+    from lnflow.app import lnd_connection
+
+    return lnd_connection(target.reach, **reach)
+
+
+def has_node_options(options: Reach) -> bool:
     """Return whether the operator said how to reach a node."""
-    return any(options.get(name) for name in NODE_OPTIONS)
+    return any(options[name] for name in NODE_OPTIONS)

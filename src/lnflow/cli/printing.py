@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
     from lnflow.advice.documents import Document
@@ -25,6 +27,17 @@ def print_json(document: Document) -> None:
 
     sys.stdout.buffer.write(encode(document))
     sys.stdout.buffer.flush()
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a result to a file; `ConfigurationError` if that cannot be done."""
+    from lnflow.domain.errors import ConfigurationError
+
+    try:
+        path.write_bytes(content)
+    except OSError as exc:
+        raise ConfigurationError(f"cannot write {path}: {exc.strerror or exc}") from exc
+    print(f"written to {path}", file=sys.stderr)  # noqa: T201  # for the operator, not data
 
 
 def console() -> Console:

@@ -53,16 +53,11 @@ def command(
         )
         document = service.report(service.window(choice), selection)
     from lnflow.advice.documents import encode
-    from lnflow.cli.printing import show
+    from lnflow.cli.printing import show, write_file
     from lnflow.cli.report_text import draw_report, report_text
-    from lnflow.domain.errors import ConfigurationError
 
     if file is None:
         show(document, as_json, lambda console: draw_report(console, document))
-        return
-    content = encode(document) if as_json or file.suffix == ".json" else report_text(document).encode()
-    try:
-        file.write_bytes(content)
-    except OSError as exc:
-        raise ConfigurationError(f"cannot write the report to {file}: {exc.strerror or exc}") from exc
-    click.echo(f"report written to {file}", err=True)
+    else:
+        as_text = file.suffix != ".json" and not as_json
+        write_file(file, report_text(document).encode() if as_text else encode(document))

@@ -25,7 +25,7 @@ from lnflow.domain.time import SECOND_NS
 from lnflow.store.reading import StoreReader
 from lnflow.store.records import FlowRow, RefusalRow, StoredChannel, Usability
 
-SHED_COUNTER = "shed_events"
+SHED_COUNTER = "shed"
 
 
 def load_scope(store: StoreReader, window: Window) -> Scope:

@@ -1,0 +1,118 @@
+"""Wiring: the only place that picks adapters.  Settings and options in, running parts out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from lnflow.config import NodeSettings
+from lnflow.domain.errors import LnflowError
+from lnflow.domain.time import Clock, SystemClock
+from lnflow.ingest.collector import Collector
+from lnflow.ingest.status import CollectorStatus
+from lnflow.nodes.lnd.credentials import LNDCONNECT_SCHEME, LndConnection
+from lnflow.nodes.lnd.discovery import LndOptions, discover
+from lnflow.nodes.lnd.reader import LndReader
+from lnflow.store.writing import StoreWriter
+
+_LOOK_S = 0.05  # how often the end of a backfill is looked for
+
+
+def lnd_connection(
+    reach: NodeSettings,
+    *,
+    lnd_dir: str | Path | None = None,
+    grpc_host: str | None = None,
+    macaroon_path: str | Path | None = None,
+    cert_path: str | Path | None = None,
+    network: str | None = None,
+    lndconnect: str | None = None,
+    allow_spending_credential: bool = False,
+) -> LndConnection:
+    """Return the connection: options first, then the node's settings, then the usual places.
+
+    `lndconnect` is a URI or the path of a file with one.  `ConfigurationError` says what is missing.
+    """
+    is_uri = lndconnect is not None and lndconnect.startswith(f"{LNDCONNECT_SCHEME}:")
+    return discover(
+        LndOptions(
+            lnd_dir=lnd_dir or reach.lnd_dir,
+            grpc_host=lndconnect if is_uri else grpc_host or reach.grpc_host,
+            macaroon_path=macaroon_path or reach.macaroon_path,
+            cert_path=cert_path or reach.cert_path,
+            network=network or reach.network,
+            lndconnect_file=None if is_uri else lndconnect or reach.lndconnect_file,
+            allow_spending_credential=allow_spending_credential,
+        )
+    )
+
+
+class LiveCollection:
+    """One collector with its reader and writer, running until told to stop."""
+
+    def __init__(
+        self,
+        connection: LndConnection,
+        database: Path,
+        node_name: str,
+        *,
+        clock: Clock | None = None,
+        on_change: Callable[[], None] | None = None,
+    ) -> None:
+        self._connection = connection
+        self._database = database
+        self._node_name = node_name
+        self._clock = clock or SystemClock()
+        self._on_change = on_change
+        self._stop = asyncio.Event()
+        self.status = CollectorStatus()
+        """The collector's own once it runs."""
+
+    def stop(self) -> None:
+        """Ask `run` to end; what was received is stored first."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Collect until `stop`; raises what ended the collector, as one `LnflowError` where it is ours."""
+        reader = LndReader(self._connection, clock=self._clock)
+        try:
+            with StoreWriter(self._database, self._node_name) as writer:
+                collector = Collector(reader, writer, self._clock, on_change=self._on_change)
+                self.status = collector.status
+                await self._supervise(asyncio.create_task(collector.run(), name="collector"))
+        finally:
+            await reader.close()
+
+    async def _supervise(self, collecting: asyncio.Task[None]) -> None:
+        stopping = asyncio.create_task(self._stop.wait(), name="stop")
+        try:
+            await asyncio.wait({collecting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            collecting.cancel()
+            # Cancelled from outside too, the collector stores what it has before the writer is closed.
+            results = await asyncio.shield(asyncio.gather(collecting, return_exceptions=True))
+        ended = results[0]
+        if isinstance(ended, BaseException) and not isinstance(ended, asyncio.CancelledError):
+            raise first_cause(ended)
+
+
+def first_cause(error: BaseException) -> BaseException:
+    """Return the first error of ours inside a group, else the error itself."""
+    if isinstance(error, BaseExceptionGroup):
+        causes = [first_cause(e) for e in error.exceptions]
+        return next((c for c in causes if isinstance(c, LnflowError)), causes[0])
+    return error
+
+
+async def backfill(connection: LndConnection, database: Path, node_name: str, clock: Clock | None = None) -> int:
+    """Read the node's channels and settled forwards once; return how many forwards were new."""
+    clock = clock or SystemClock()
+    live = LiveCollection(connection, database, node_name, clock=clock)
+    running = asyncio.create_task(live.run())
+    while not (live.status.backfill_done or running.done()):
+        await asyncio.wait({running}, timeout=_LOOK_S)
+    live.stop()
+    await running
+    return live.status.backfilled

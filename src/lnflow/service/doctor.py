@@ -1,0 +1,215 @@
+"""What is wrong between an operator, a node and a store, and how to mend it: checks in the order of a connection.
+
+A check that fails ends its chain: what builds on it is not asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+from lnflow.advice.documents import Check, CheckStatus, DoctorDocument
+from lnflow.domain.channel import NodeInfo
+from lnflow.domain.errors import ConfigurationError, LnflowError, NodeRefused, NodeUnavailable
+from lnflow.domain.time import DAY_NS, SECOND_NS, Clock, iso_utc
+from lnflow.nodes.lnd.credentials import Credentials, LndConnection, load_credentials
+from lnflow.nodes.lnd.macaroon import read_powers
+from lnflow.nodes.lnd.reader import MIN_VERSION, LndReader
+from lnflow.nodes.lnd.state import READY, state_problem
+from lnflow.store.reading import StoreReader
+
+FULL_VERSION = (0, 19, 2)
+"""From here on ForwardingHistory has HTLC ids: backfill joins exactly."""
+BEST_VERSION = (0, 21, 0)
+"""From here on no payer can end the event stream."""
+CERTIFICATE_WARNING_NS = 30 * DAY_NS
+LOW_COVERAGE = 0.9
+_HANDSHAKE_S = 5.0
+
+
+async def examine(
+    connect: Callable[[], LndConnection], database: Path, node_name: str | None, clock: Clock
+) -> DoctorDocument:
+    """Return all checks; never raises for what it is there to find."""
+    node_checks, info = await _check_node(connect, clock)
+    checks = [*node_checks, *check_store(database, node_name, info, clock.now_ns())]
+    return DoctorDocument(ok=all(c.status != "fail" for c in checks), checks=checks)
+
+
+async def _check_node(connect: Callable[[], LndConnection], clock: Clock) -> tuple[list[Check], NodeInfo | None]:
+    try:
+        connection = connect()
+        credentials = load_credentials(connection)
+    except ConfigurationError as exc:
+        return [_failed("credentials", exc, "give --lnd-dir, or --macaroon-path and --cert-path that fit")], None
+    checks = [_ok("credentials", f"{connection.macaroon_path or 'lndconnect'}: can read and cannot spend")]
+    if connection.allow_spending_credential:
+        checks = [_warn("credentials", "a credential that can spend is allowed", "bake one that can only read")]
+    reader = LndReader(connection, clock=clock, start_patience_s=0, attempts=1)
+    try:
+        more, info = await _check_reachable(reader, connection, credentials, clock)
+        return [*checks, *more], info
+    finally:
+        await reader.close()
+
+
+async def _check_reachable(
+    reader: LndReader, connection: LndConnection, credentials: Credentials, clock: Clock
+) -> tuple[list[Check], NodeInfo | None]:
+    try:
+        state = await reader.get_state()
+    except (NodeUnavailable, NodeRefused) as exc:
+        return [_failed("connection", exc, "start LND, or give its gRPC address with --grpc-host")], None
+    checks = [_ok("connection", f"LND answers at {connection.target}")]
+    expiry = await _check_certificate(connection, clock.now_ns())
+    if expiry is not None:
+        checks.append(expiry)
+    if state != READY:
+        found = f"LND at {connection.target} {state_problem(state)}"
+        return [*checks, _fail("wallet", found, "unlock the wallet (lncli unlock), or wait until LND is up")], None
+    checks.append(_ok("wallet", "unlocked, and the server is active"))
+    try:
+        info = await reader.node_info()
+    except (NodeUnavailable, NodeRefused) as exc:
+        remedy = "give a macaroon of this node with --macaroon-path"
+        return [*checks, _failed("macaroon", exc, remedy)], None
+    checks += [
+        _check_permissions(credentials),
+        _check_version(info),
+        _check_network(info, connection),
+        _check_sync(info),
+    ]
+    return checks, info
+
+
+def _check_permissions(credentials: Credentials) -> Check:
+    missing = read_powers(credentials.macaroon).missing() if credentials.macaroon is not None else []
+    if not missing:
+        return _ok("macaroon", "accepted; it allows every call lnflow reads with")
+    calls = ", ".join(method.rpartition("/")[2] for method in missing)
+    return _warn(
+        "macaroon",
+        f"accepted, but it does not allow {calls}",
+        "bake one that does: 'lnflow doctor' with a macaroon that can spend prints the command",
+    )
+
+
+def _check_version(info: NodeInfo) -> Check:
+    if info.version_tuple < MIN_VERSION:
+        least = ".".join(map(str, MIN_VERSION))
+        return _fail("version", f"LND {info.version}: lnflow needs {least} or later", "update LND")
+    if info.version_tuple < FULL_VERSION:
+        return _warn(
+            "version",
+            f"LND {info.version}: its history has no HTLC ids, so backfilled forwards are joined by amount and time",
+            "update LND to 0.19.2 or later",
+        )
+    if info.version_tuple < BEST_VERSION:
+        return _warn(
+            "version",
+            f"LND {info.version}: some payments end its event stream; lnflow reconnects at once and records the gap",
+            "update LND to 0.21 or later",
+        )
+    return _ok("version", f"LND {info.version}")
+
+
+def _check_network(info: NodeInfo, connection: LndConnection) -> Check:
+    if connection.network is not None and connection.network != info.network:
+        return _fail(
+            "network",
+            f"the node is on {info.network}, not on {connection.network}",
+            "give its --network, or another --grpc-host",
+        )
+    return _ok("network", info.network)
+
+
+def _check_sync(info: NodeInfo) -> Check:
+    if not info.synced_to_chain:
+        return _warn("sync", f"not synced to the chain (block {info.block_height:,})", "wait until LND has caught up")
+    return _ok("sync", f"synced to the chain at block {info.block_height:,}")
+
+
+async def _check_certificate(connection: LndConnection, now_ns: int) -> Check | None:
+    """Return when the certificate expires; None where it cannot be told (Unix socket, public authority)."""
+    if connection.cert_path is None or connection.target.startswith("unix:"):
+        return None
+    host, _, port = connection.target.rpartition(":")
+    try:
+        context = ssl.create_default_context(cafile=str(connection.cert_path))
+        context.check_hostname = False
+        async with asyncio.timeout(_HANDSHAKE_S):
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port), ssl=context)
+    except (OSError, TimeoutError):
+        return None  # the gRPC call has told what there is to tell
+    try:
+        peer = writer.get_extra_info("peercert")
+    finally:
+        writer.close()
+    expires_ns = int(ssl.cert_time_to_seconds(peer["notAfter"])) * SECOND_NS
+    if expires_ns - now_ns < CERTIFICATE_WARNING_NS:
+        return _warn(
+            "certificate",
+            f"expires {iso_utc(expires_ns)}",
+            "LND makes a new one at a restart when the old has expired, or with 'tlsautorefresh'",
+        )
+    return _ok("certificate", f"valid until {iso_utc(expires_ns)}")
+
+
+def check_store(database: Path, node_name: str | None, info: NodeInfo | None, now_ns: int) -> list[Check]:
+    """Return the checks of the store: does it open, is it this node's, how much of the last day is covered."""
+    remedy = "run 'lnflow monitor' beside the node"
+    if not database.exists():
+        return [_warn("store", f"{database} does not exist yet", f"{remedy}; it makes the store")]
+    try:
+        with StoreReader(database, node_name) as store:
+            size = store.size_report()
+            checks = [_ok("store", f"{database}: {size['attempt']:,} attempts, {size['file_bytes'] / 1e6:,.1f} MB")]
+            bound = store.node.pubkey
+            if info is not None and bound is not None and bound != info.pubkey:
+                checks.append(
+                    _fail(
+                        "node",
+                        f"{store.node.name!r} in the store is {bound}, the node at hand is {info.pubkey}",
+                        "give the other node a name of its own with --node, or another --database",
+                    )
+                )
+            covered_ns = store.coverage(now_ns - DAY_NS, now_ns)
+            checks.append(_check_coverage(covered_ns.covered_ns / DAY_NS, covered_ns.last_ns, remedy))
+            return checks
+    except ConfigurationError as exc:
+        return [_failed("store", exc, "choose a node of the store with --node")]
+    except LnflowError as exc:
+        return [_failed("store", exc, "see the message; 'lnflow restore' puts a backup in place")]
+
+
+def _check_coverage(share: float, last_ns: int | None, remedy: str) -> Check:
+    if last_ns is None:
+        return _warn("coverage", "nobody has listened to the node yet: refusals cannot be known", remedy)
+    if share < LOW_COVERAGE:
+        found = f"{share:.1%} of the last 24 hours is covered, last at {iso_utc(last_ns)}"
+        return _warn("coverage", found, f"{remedy}, and keep it running")
+    return _ok("coverage", f"{share:.1%} of the last 24 hours is covered")
+
+
+def _failed(name: str, error: LnflowError, remedy: str) -> Check:
+    """Return a failed check from an error; what follows its first line (a command) is the remedy."""
+    found, _, rest = str(error).partition("\n")
+    return _fail(name, found, rest.strip() or remedy)
+
+
+def _ok(name: str, found: str) -> Check:
+    return _check(name, "ok", found, None)
+
+
+def _warn(name: str, found: str, remedy: str) -> Check:
+    return _check(name, "warn", found, remedy)
+
+
+def _fail(name: str, found: str, remedy: str) -> Check:
+    return _check(name, "fail", found, remedy)
+
+
+def _check(name: str, status: CheckStatus, found: str, remedy: str | None) -> Check:
+    return Check(name=name, status=status, found=found, remedy=remedy)
