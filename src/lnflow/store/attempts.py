@@ -28,7 +28,8 @@ _DELTA = """
 CREATE TEMP TABLE IF NOT EXISTS delta (
   sign INTEGER NOT NULL, hour INTEGER NOT NULL, in_chan INTEGER NOT NULL, out_chan INTEGER NOT NULL,
   outcome INTEGER NOT NULL, cause INTEGER NOT NULL, live INTEGER NOT NULL,
-  amount_in_msat INTEGER NOT NULL, amount_out_msat INTEGER NOT NULL, fee_msat INTEGER NOT NULL)
+  amount_in_msat INTEGER NOT NULL, amount_out_msat INTEGER NOT NULL, fee_msat INTEGER NOT NULL,
+  amount_class INTEGER NOT NULL)
 """
 
 _HOUR_NS = 3_600_000_000_000
@@ -38,14 +39,14 @@ _INSERT_STAGE = f"INSERT INTO temp.stage VALUES ({', '.join('?' * STAGE_COLUMNS)
 
 # The fee a sender offered; 0 where an amount is unknown or nothing was offered.
 _FEE = "max(coalesce(a.amount_in_msat - a.amount_out_msat, 0), 0)"
+_CLASS = "(" + " + ".join(f"(coalesce(a.amount_out_msat, 0) >= {bound})" for bound in AMOUNT_BOUNDS_MSAT) + ")"
 _SHARE = f"""a.in_chan, a.out_chan, a.outcome, a.cause, a.live,
-  coalesce(a.amount_in_msat, 0), coalesce(a.amount_out_msat, 0), {_FEE}"""
+  coalesce(a.amount_in_msat, 0), coalesce(a.amount_out_msat, 0), {_FEE}, {_CLASS}"""
 _ACCOUNTED = f"""CASE WHEN {{p}}outcome = {Outcome.SETTLED:d}
   THEN coalesce({{p}}history_ns, {{p}}resolved_ns, {{p}}arrived_ns)
   ELSE coalesce({{p}}arrived_ns, {{p}}resolved_ns, {{p}}history_ns) END"""
 
 
-_CLASS = "(" + " + ".join(f"(amount_out_msat >= {bound})" for bound in AMOUNT_BOUNDS_MSAT) + ")"
 
 
 def prepare(con: sqlite3.Connection) -> None:
@@ -224,10 +225,10 @@ def fold_delta(con: sqlite3.Connection, node_id: int) -> None:
     )
     con.execute(
         f"""INSERT INTO size_day
-            SELECT {node_id:d}, hour / 24, out_chan, {_CLASS}, sum({settled}), sum({downstream})
+            SELECT {node_id:d}, hour / 24, out_chan, amount_class, sum({settled}), sum({downstream})
             FROM temp.delta WHERE live AND amount_out_msat > 0
               AND outcome IN ({Outcome.SETTLED:d}, {Outcome.DOWNSTREAM:d})
-            GROUP BY hour / 24, out_chan, {_CLASS}
+            GROUP BY hour / 24, out_chan, amount_class
             ON CONFLICT DO UPDATE SET settled = settled + excluded.settled,
               downstream = downstream + excluded.downstream"""
     )

@@ -163,7 +163,7 @@ class ChannelDictionary:
         attempts.add_share(con, -1, waiting, params)
         con.execute(
             "INSERT INTO temp.delta SELECT 1, hour, in_chan, ?, outcome, cause, live, amount_in_msat,"
-            " amount_out_msat, fee_msat FROM temp.delta",
+            " amount_out_msat, fee_msat, amount_class FROM temp.delta",
             (channel_id,),
         )
         con.execute(f"UPDATE attempt AS a SET out_chan = ? WHERE {waiting}", (channel_id, *params))
