@@ -26,23 +26,41 @@ SESSION_TIMEOUT_S = 600  # the first test waits for the network and the scenario
 WATCHERS = ["event_log"]
 
 
-@pytest.hookimpl(tryfirst=True)  # the marker must be there before pytest reads -m
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give every test of this folder the marker, and leave them out unless they were asked for."""
-    ours = [item for item in items if HERE in item.path.parents]
-    for item in ours:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Give every test of this folder the marker; leave them out unless asked for, skip them without lnd."""
+    for item in _ours(items):
         item.add_marker(pytest.mark.real_lnd)
         item.add_marker(pytest.mark.timeout(SESSION_TIMEOUT_S))
+    yield  # pytest reads -m here
+    ours = _ours(items)
     if ours and not _asked_for(config):
         config.hook.pytest_deselected(items=ours)
         items[:] = [item for item in items if item not in ours]
+    elif ours and (reason := _why_not()):
+        if REQUIRED:
+            raise pytest.UsageError(reason)
+        for item in ours:
+            item.add_marker(pytest.mark.skip(reason))
+
+
+def _ours(items: list[pytest.Item]) -> list[pytest.Item]:
+    return [item for item in items if HERE in item.path.parents]
 
 
 def _asked_for(config: pytest.Config) -> bool:
-    by_path = any(
-        HERE in (path := Path(argument.split("::")[0]).resolve()).parents or path == HERE for argument in config.args
-    )
+    """Return whether the run names this folder, the marker or the environment variable."""
+    paths = [Path(argument.split("::")[0]).resolve() for argument in config.args]
+    by_path = any(path == HERE or HERE in path.parents for path in paths)
     return REQUIRED or by_path or "real_lnd" in config.option.markexpr
+
+
+def _why_not() -> str:
+    """Return why there can be no network here, empty if there can."""
+    if is_built(binaries_dir()):
+        return ""
+    go = "" if shutil.which("go") else "Go is not on the PATH: install Go 1.25.10 or newer, then "
+    return f"lnd is not built: {go}run python tests/real_lnd/build.py (once, about four minutes)"
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +68,7 @@ def real_network(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixtu
     """The running network, its channels open and nothing paid yet."""
     folder = tmp_path_factory.mktemp("real_lnd")
     failed_before = request.session.testsfailed
-    with Network(_binaries(), folder) as network:
+    with Network(binaries_dir(), folder) as network:
         yield network
     if request.session.testsfailed == failed_before:
         shutil.rmtree(folder)  # after a failure the logs stay, where pytest keeps temporary files
@@ -69,14 +87,3 @@ def provoked(real_network: Network, request: pytest.FixtureRequest) -> Outcome:
     for watcher in WATCHERS:
         request.getfixturevalue(watcher)
     return run_scenario(real_network)
-
-
-def _binaries() -> Path:
-    folder = binaries_dir()
-    if is_built(folder):
-        return folder
-    go = "" if shutil.which("go") else "Go is not on the PATH: install Go 1.25.10 or newer. "
-    reason = f"lnd is not built. {go}Run python tests/real_lnd/build.py (once, about four minutes)."
-    if REQUIRED:
-        pytest.fail(reason)
-    pytest.skip(reason)

@@ -1,10 +1,10 @@
-"""A private Lightning network: btcd and lnd nodes A, B, C, D with channels, B being the router under test.
+"""A private Lightning network: btcd and lnd nodes A to E with channels, B being the router under test.
 
     with Network(binaries, folder) as network:
         network.b.grpc_host, network.b.lnd_dir, network.scid("BD")
 
-All of it listens on loopback and lives in `folder`.  A pays; D opened B-D and lets B add six HTLCs only.
-What is paid over it stands in `scenario.py`.
+All of it listens on loopback and lives in `folder`.  A pays; D opened B-D and lets B add six HTLCs only; B-E is
+private and not yet mined, so its id is an alias.  What is paid over it stands in `scenario.py`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.real_lnd.processes import BTCD_PASSWORD, BTCD_USER, LOOPBACK, Btcd, Json, Node
+from tests.real_lnd.processes import BTCD_PASSWORD, BTCD_USER, LOOPBACK, Btcd, Json, Node, NodeError
 from tests.real_lnd.wait import wait_until
+from tests.real_lnd.zero_conf import accepting_zero_conf
 
 COINBASE_BLOCKS = 400  # simnet activates segwit and taproot at about 300, coinbases mature after 100
 FUNDING_SAT = 100_000_000
-OTHER_NODES_FUNDING_OUTPUTS = 3  # more than one coin, so that channels can be opened in one block
+OTHER_NODES_FUNDING_OUTPUTS = 4  # more than one coin, so that channels can be opened in one block
 CONFIRMATIONS_TO_ANNOUNCE = 6
 
 FLAGS = (
@@ -45,6 +46,8 @@ FLAGS = (
     "--keep-failed-payment-attempts",
     "--accept-keysend",
     "--accept-amp",
+    "--protocol.option-scid-alias",
+    "--protocol.zero-conf",
 )
 FLAGS_OF = {"A": ("--max-cltv-expiry=10000",)}  # else A itself refuses the expiry that is too far for B
 
@@ -79,7 +82,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
-    """One open channel."""
+    """One open channel; `scid` is an alias if it was opened without confirmations."""
 
     name: str
     ends: frozenset[str]
@@ -102,12 +105,14 @@ PLANS = {
     "CD": Plan(opener="C", acceptor="D", capacity_sat=6_000_000, push_sat=3_000_000),
     "BD": Plan(opener="D", acceptor="B", capacity_sat=4_000_000, push_sat=1_500_000, acceptor_may_add=6),
 }
+ZERO_CONF_PLANS = {"BE": Plan(opener="B", acceptor="E", capacity_sat=3_000_000, push_sat=0)}
 ROUTER = "B"
 ROUTER_POLICIES = {
     "AB": Policy(base_msat=1_000, ppm=100, max_htlc_msat=15_840_000_000),
     "BC1": Policy(base_msat=1_000, ppm=250, max_htlc_msat=4_950_000_000),
     "BC2": Policy(base_msat=1_000, ppm=250, max_htlc_msat=1_980_000_000),
     "BD": Policy(base_msat=500, ppm=400, max_htlc_msat=3_960_000_000),
+    "BE": Policy(base_msat=1_000, ppm=1, max_htlc_msat=2_970_000_000),
 }
 
 
@@ -125,7 +130,7 @@ class Network:
         )
         self.nodes: Mapping[str, Node] = {
             name: Node(name, binaries / "lnd", folder / name, (*FLAGS, *chain_flags, *FLAGS_OF.get(name, ())))
-            for name in "ABCD"
+            for name in "ABCDE"
         }
         self.channels: dict[str, Channel] = {}
 
@@ -145,11 +150,16 @@ class Network:
     def d(self) -> Node:
         return self.nodes["D"]
 
+    @property
+    def e(self) -> Node:
+        return self.nodes["E"]
+
     def __enter__(self) -> Self:
         try:
             self.start()
-        except BaseException:
+        except BaseException as problem:
             self.kill()
+            problem.add_note(f"logs: {self.folder}/*/*.log")
             raise
         return self
 
@@ -163,6 +173,7 @@ class Network:
         self._start_nodes_on_a_mined_chain()
         self._fund_nodes()
         self._open_channels()
+        self._open_zero_conf_channels()
         for name, policy in ROUTER_POLICIES.items():
             self.set_policy(ROUTER, name, policy)
 
@@ -193,6 +204,12 @@ class Network:
     def wait_until_active(self, *channels: str) -> None:
         for name in channels:
             wait_until(f"channel {name} to be active", partial(self.is_active, name))
+
+    def wait_until_idle(self, channel: str) -> None:
+        """Wait until neither end has an HTLC in the channel, so that no commitment waits for an answer."""
+        one = self.channels[channel]
+        for end in one.ends:
+            wait_until(f"{end} to have no HTLC in {channel}", partial(_is_idle, self.nodes[end], one.point))
 
     def wait_until_inactive(self, node: str, channel: str) -> None:
         """Wait until `node` has noticed that the other end is away."""
@@ -276,7 +293,7 @@ class Network:
         self._each("to be funded", lambda node: int(node.get("/v1/balance/blockchain")["confirmed_balance"]))
 
     def _open_channels(self) -> None:
-        for pair in {(plan.opener, plan.acceptor) for plan in PLANS.values()}:
+        for pair in {(plan.opener, plan.acceptor) for plan in (PLANS | ZERO_CONF_PLANS).values()}:
             self._connect(*pair)
         points = {name: self._open(plan) for name, plan in PLANS.items()}
         wait_until("the funding transactions", lambda: len(self.chain.mempool()) == len(points))
@@ -287,22 +304,39 @@ class Network:
         # Six blocks at once lose policies for good: a peer's channel_update meets an edge that is not in the
         # graph yet and is not sent again.
         for channel in self.channels.values():
-            for end in channel.ends:
-                node = self.nodes[end]
-                wait_until(
-                    f"{end} to know both policies of {channel.name}",
-                    partial(_knows_policies, node, channel.scid),
-                )
+            self._wait_for_policies(channel)
         self.mine(CONFIRMATIONS_TO_ANNOUNCE - 1)
-        scids = {channel.scid for channel in self.channels.values()}
-        self._each("to know the graph", lambda node: scids <= _edges_with_policies(node, announced=True))
+        announced = {channel.point for channel in self.channels.values()}
+        self._each("to know the graph", lambda node: announced <= _points_with_policies(node, announced=True))
+
+    def _open_zero_conf_channels(self) -> None:
+        for name, plan in ZERO_CONF_PLANS.items():
+            with accepting_zero_conf(self.nodes[plan.acceptor]):
+                point = wait_until(f"{plan.acceptor} to accept {name}", partial(self._try_zero_conf, plan))
+            self.channels[name] = self._opened(name, plan, point)
+            self.wait_until_active(name)
+            self._wait_for_policies(self.channels[name])
+
+    def _wait_for_policies(self, channel: Channel) -> None:
+        """Wait until both ends know both policies of the channel."""
+        for end in channel.ends:
+            what = f"{end} to know both policies of {channel.name}"
+            wait_until(what, partial(_knows_policies, self.nodes[end], channel.point))
+
+    def _try_zero_conf(self, plan: Plan) -> str | None:
+        """Return None while the acceptor has not yet learned to say yes."""
+        kind = {"private": True, "zero_conf": True, "scid_alias": True, "commitment_type": "ANCHORS"}
+        try:
+            return self._open(plan, **kind)
+        except NodeError:
+            return None
 
     def _connect(self, one: str, other: str) -> None:
         peer = self.nodes[other]
         address = {"pubkey": peer.pubkey, "host": peer.peer_address}
         self.nodes[one].post("/v1/peers", {"addr": address, "timeout": "10"})
 
-    def _open(self, plan: Plan) -> str:
+    def _open(self, plan: Plan, **kind: object) -> str:
         """Return the channel point."""
         reply = self.nodes[plan.opener].post(
             "/v1/channels",
@@ -312,6 +346,7 @@ class Network:
                 "push_sat": plan.push_sat,
                 "remote_max_htlcs": plan.acceptor_may_add,
                 "sat_per_vbyte": 2,
+                **kind,
             },
         )
         txid = base64.b64decode(reply["funding_txid_bytes"])[::-1].hex()
@@ -342,11 +377,16 @@ def _live_channel(node: Node, point: str) -> Json:
     return next((one for one in listed if one["channel_point"] == point), {})
 
 
-def _knows_policies(node: Node, scid: int) -> bool:
-    return scid in _edges_with_policies(node)
+def _is_idle(node: Node, point: str) -> bool:
+    return not _live_channel(node, point)["pending_htlcs"]
 
 
-def _edges_with_policies(node: Node, *, announced: bool = False) -> set[int]:
+def _knows_policies(node: Node, point: str) -> bool:
+    return point in _points_with_policies(node)
+
+
+def _points_with_policies(node: Node, *, announced: bool = False) -> set[str]:
+    """Return the channel points of the edges with both policies; an alias differs from node to node."""
     query = {} if announced else {"include_unannounced": "true"}
     edges = node.get("/v1/graph", **query)["edges"]
-    return {int(edge["channel_id"]) for edge in edges if edge["node1_policy"] and edge["node2_policy"]}
+    return {str(edge["chan_point"]) for edge in edges if edge["node1_policy"] and edge["node2_policy"]}

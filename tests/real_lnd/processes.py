@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import random
+import secrets
 import signal
 import socket
 import ssl
@@ -32,6 +32,8 @@ STOP_DEADLINE_S = 30.0
 CALL_TIMEOUT_S = 60.0
 LOG_TAIL_LINES = 20
 
+_given_ports: set[int] = set()
+
 
 class NodeError(Exception):
     """A node refused a call, or a process ended when it should not have."""
@@ -42,19 +44,22 @@ class PortsTakenError(Exception):
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on.
+    """Return a port that nothing listens on and that was not returned before.
 
     It lies below the range the kernel gives to outgoing connections, so that a stopped node finds its ports
     free when it returns.
     """
     for _ in range(200):
-        port = random.randint(20_000, 32_000)
+        port = 20_000 + secrets.randbelow(12_000)
+        if port in _given_ports:
+            continue
         with socket.socket() as probe:
             try:
                 probe.bind((LOOPBACK, port))
             except OSError:
                 continue
-            return port
+        _given_ports.add(port)
+        return port
     raise PortsTakenError("no free port between 20000 and 32000 on loopback")
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
-from tests.real_lnd.network import ROUTER_POLICIES, Network, Policy
+from tests.real_lnd.network import CONFIRMATIONS_TO_ANNOUNCE, ROUTER_POLICIES, Network, Policy
 from tests.real_lnd.payments import (
     HeldInvoice,
     Invoice,
@@ -25,7 +25,7 @@ from tests.real_lnd.payments import (
     send,
     unknown_invoice,
 )
-from tests.real_lnd.processes import Node
+from tests.real_lnd.processes import Json, Node
 from tests.real_lnd.wait import wait_until
 
 FINAL_DELTA = 90  # blocks; invoices ask for 80
@@ -187,6 +187,7 @@ def run_scenario(network: Network, *, with_mailbox_expiry: bool = False) -> Outc
         scenario.slots_full,
         scenario.frozen_peer,
         *([scenario.mailbox_expiry] if with_mailbox_expiry else []),
+        scenario.alias_channel,
         scenario.own_payments,
         scenario.rebalance,
         scenario.insufficient_parallel,
@@ -364,6 +365,17 @@ class Scenario:
         self._network.start_again("D")
         self._land(committed, Cause.SETTLED)
 
+    def alias_channel(self) -> None:
+        """A-B-E by the alias of B-E works and can lack balance; by its real SCID the channel is unknown."""
+        network = self._network
+        self._forward("BE", 112_282_347, note="by alias, not yet mined")
+        network.mine(CONFIRMATIONS_TO_ANNOUNCE)
+        scid = wait_until("the real SCID of B-E", lambda: _confirmed_scid(network.channel_of("B", "BE")))
+        self._forward("BE", 27_883_486, note="by alias, mined")
+        self._fail(Cause.INSUFFICIENT_BALANCE, self._ask("BE", 2_951_079_636), note="by alias, mined")
+        real = replace(self._ask("BE", 23_927_957), out_scid=scid)
+        self._fail(Cause.UNKNOWN_NEXT_PEER, real, note="real scid of the alias channel")
+
     def own_payments(self) -> None:
         """B pays, is refused, cannot use its own first hop; B is paid, and refuses to be paid."""
         network = self._network
@@ -516,6 +528,7 @@ class Scenario:
         B waits for D's answer to the first commitment, so only the first HTLC is committed.
         """
         network = self._network
+        network.wait_until_idle("BD")  # else B may still wait for an answer, and commits neither
         invoices = [add_invoice(network.d, amount_msat) for amount_msat in amounts_msat]
         offers = (event for event in network.b.stream("/v2/router/htlcevents") if _is_forward(event))
         network.d.freeze()
@@ -625,6 +638,11 @@ def _ended_as(cause: Cause, sent: Sent) -> bool:
             return not sent.settled and sent.failed_at >= 2
         case _:
             return (sent.failed_at, sent.failure_code) == (1, TOLD_TO_SENDER[cause])
+
+
+def _confirmed_scid(channel: Json) -> int:
+    """Return 0 while the channel is known by its alias only."""
+    return int(channel["zero_conf_confirmed_scid"])
 
 
 def _is_forward(event: dict[str, dict[str, object]]) -> bool:
