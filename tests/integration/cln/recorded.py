@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from tests.integration.cln.schemas import fixture
 
 from lnflow.nodes.cln.history import NodeHistory, Terms
 from lnflow.nodes.cln.observer import observe
 from lnflow.nodes.cln.wire import ForwardRow, PeerChannel
 from lnflow.simulation.lightningd.recording import Moment, Recording
-from tests.integration.cln.schemas import fixture
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,8 @@ _BY_NAME = {v.text: v for v in Verdict if v is not Verdict.UNKNOWN}
 FRESH_NS = 60 * SECOND_NS
 """How old a snapshot may be and still speak for an instant."""
 _LOSS_NOTICED_NS = 30 * SECOND_NS  # a peer may be dead for a while before we notice
+_POLLED = 0.85  # by listings alone: something may have come and gone between two of them
+_SEEN_ONCE = 0.6
 _FEE_DRIFT_MSAT = 100_000  # spendable moves by a few sat with the commitment's fee rate
 
 
@@ -173,7 +175,7 @@ def _by_code(row: ForwardRow, out: ChannelHistory | None, history: NodeHistory, 
     """The codes that mean one thing, and those that need a look at one channel."""
     code = row.failcode
     if code == FailCode.UNKNOWN_NEXT_PEER:
-        return _unknown_next_peer(row, out, at_ns)
+        return _unknown_next_peer(row, out, history, at_ns)
     if code == FailCode.TEMPORARY_NODE_FAILURE:
         incoming = history.channel(row.in_channel)
         snapshot = None if incoming is None else incoming.snapshots.before(at_ns)
@@ -193,9 +195,14 @@ def _by_code(row: ForwardRow, out: ChannelHistory | None, history: NodeHistory, 
     return _Finding(verdict, 0.99, (f"failcode {code} has one meaning",))
 
 
-def _unknown_next_peer(row: ForwardRow, out: ChannelHistory | None, at_ns: int) -> _Finding:
+def _unknown_next_peer(row: ForwardRow, out: ChannelHistory | None, history: NodeHistory, at_ns: int) -> _Finding:
     if out is None:
-        return _Finding(Verdict.UNKNOWN_NEXT_PEER, 0.95, (f"{row.out_channel} is no channel that we ever saw here",))
+        listed = history.listed_since_ns is not None and history.listed_since_ns <= at_ns
+        return _Finding(
+            Verdict.UNKNOWN_NEXT_PEER,
+            0.95 if listed else 0.6,
+            (f"{row.out_channel} is no channel that we ever saw here",),
+        )
     state = out.state(at_ns)
     if out.private and row.out_channel in out.real_scids and can_forward(state) is not False:
         return _Finding(
@@ -226,16 +233,36 @@ def _temporary_channel_failure(
     if (older := out.older_terms(at_ns, history.restarts)) is not None:
         accepted.append(older)
     amount = terms.terms.amount_out_msat(msat(row.in_msat))
-    sure = out.terms_sure(at_ns)
+    sure = _SEEN_ONCE if not out.terms_sure(at_ns) else 0.95 if terms.logged else _POLLED
+    slots = _slots(out, at_ns, before or after)
+    ceiling = _balance_ceiling(out, history, at_ns, amount, accepted, slots)
     return (
-        _limits(amount, accepted, before or after, sure=sure)
+        _limits(amount, accepted, before or after, sure)
         or _offline(out, history, at_ns, before, after)
-        or _balance(out, at_ns, amount, before, after)
+        or (slots if slots is not None and slots.confidence > _POLLED else None)
+        or _balance(out, at_ns, amount, before, after, ceiling)
         or _dust(out, history, at_ns, amount, before or after)
-        or _slots(out, at_ns, before or after)
+        or slots
         or _late_loss(out, history, at_ns)
         or _Finding(Verdict.UNKNOWN, 0.0, ("connected, within limits, enough balance and free slots by all we saw",))
     )
+
+
+def _balance_ceiling(
+    out: ChannelHistory,
+    history: NodeHistory,
+    at_ns: int,
+    amount: int,
+    accepted: list[Terms],
+    slots: _Finding | None,
+) -> float:
+    """How sure a lack of balance can be, where a cause that the node checks first cannot be excluded."""
+    if slots is not None:
+        return 0.75
+    if history.connected(out.peer_id, at_ns) is None:
+        return _POLLED
+    above_max = all(t.htlc_max_msat is not None and amount > t.htlc_max_msat for t in accepted)
+    return 0.9 if above_max else 0.95
 
 
 def _around(out: ChannelHistory, at_ns: int) -> tuple[Snapshot | None, Snapshot | None]:
@@ -248,12 +275,11 @@ def _around(out: ChannelHistory, at_ns: int) -> tuple[Snapshot | None, Snapshot 
     return before, after
 
 
-def _limits(amount: int, accepted: list[Terms], snapshot: Snapshot | None, *, sure: bool) -> _Finding | None:
+def _limits(amount: int, accepted: list[Terms], snapshot: Snapshot | None, confidence: float) -> _Finding | None:
     """`amount` is an upper bound: what is below the minimum is so for certain.
 
     An htlcmax at what the channel can hold at all is no limit that could be raised: there the balance speaks.
     """
-    confidence = 0.95 if sure else 0.6
     maxima = [t.htlc_max_msat for t in accepted if t.htlc_max_msat is not None]
     possible = None if snapshot is None else snapshot.possible_msat
     if len(maxima) == len(accepted) and amount > max(maxima) and max(maxima) < (possible or 1 << 64):
@@ -289,7 +315,7 @@ def _offline(
 
 
 def _balance(
-    out: ChannelHistory, at_ns: int, amount: int, before: Snapshot | None, after: Snapshot | None
+    out: ChannelHistory, at_ns: int, amount: int, before: Snapshot | None, after: Snapshot | None, ceiling: float
 ) -> _Finding | None:
     views = [
         spendable for s in (before, after) if s is not None and (spendable := out.spendable_msat(at_ns, s)) is not None
@@ -300,7 +326,7 @@ def _balance(
     if amount > max(views) + _FEE_DRIFT_MSAT:
         return _Finding(
             Verdict.INSUFFICIENT_BALANCE,
-            0.95 if len(views) == 2 else 0.85,
+            min(ceiling, 0.95 if len(views) == 2 else 0.85),
             (f"{amount} msat asked, spendable {seen} by the listings around",),
         )
     return _Finding(Verdict.INSUFFICIENT_BALANCE, 0.6, (f"{amount} msat asked, spendable about {seen}: near the edge",))

@@ -217,6 +217,8 @@ class NodeHistory:
         self._connections: dict[str, _Line[_Stamped]] = {}
         self._flights: dict[int, Flight] = {}
         self.restarts: list[int] = []
+        self.listed_since_ns: int | None = None
+        """When we first saw all channels: a name that is unknown after it is no channel of ours."""
 
     def channel(self, name: str) -> ChannelHistory | None:
         """Return the channel with this SCID (of any time), alias or channel_id."""
@@ -226,6 +228,7 @@ class NodeHistory:
 
     def add_snapshot(self, at_ns: int, channels: list[PeerChannel]) -> None:
         """Take a listing of all channels."""
+        self.listed_since_ns = min(at_ns, self.listed_since_ns or at_ns)
         for listed in channels:
             if listed.channel_id is None:
                 continue
