@@ -243,8 +243,9 @@ def check_storable(item: object) -> None:
 
 def _check(name: str, value: object, bits: int) -> None:
     if isinstance(value, int):
-        if not -(1 << 63) <= value < 1 << bits:
-            raise ValueError(f"{name} is larger than {bits} bits")
+        is_discount = value < 0 and "inbound" in name and not -value >> 63
+        if value >> bits and not is_discount:
+            raise ValueError(f"{name} is negative or larger than {bits} bits")
     elif isinstance(value, str):
         if not value.isascii():
             try:

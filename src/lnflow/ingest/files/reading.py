@@ -90,8 +90,9 @@ class Reading:
         return True
 
     def _take_event_lines(self, block: lines.Block) -> None:
-        for number, line in enumerate(block.data.split(b"\n"), block.first_line):
-            if not line or line.isspace():
+        for number, text in enumerate(block.data.split(b"\n"), block.first_line):
+            line = text.strip(b" \t\r\x1e")
+            if not line:
                 continue
             try:
                 if not line.isascii():
@@ -126,7 +127,7 @@ class Reading:
             items = list(convert.row(row))
             for item in items:
                 check_storable(item)
-        except (InputError, ValueError) as error:
+        except (InputError, ValueError, RecursionError) as error:
             self._batch.reject(Rejected(row.line, str(error), row.element))
             convert.reject()
         else:

@@ -71,7 +71,10 @@ def _take_row(window: JsonWindow, element: int, list_name: str | None) -> Row | 
     try:
         value = window.value()
     except BadValue as bad:
-        window.skip_bad()
+        if place is None:
+            window.skip_line()
+        else:
+            window.skip_bad()
         return Rejected(line, str(bad), place)
     if not isinstance(value, dict):
         return Rejected(line, f"an object was expected, not {_short(value)}", place)
@@ -141,8 +144,8 @@ class _Listing:
             separated = isinstance(row, Rejected)
             if isinstance(row, Rejected):
                 self._whole = False
-                if window.by_line:
-                    raise BadValue(f"the rest of the list {name!r} could not be read")
+                if self._next_has_begun():
+                    raise BadValue(f"the list {name!r} {_TRUNCATED}")
         self._depth -= 1
 
 

@@ -59,6 +59,8 @@ class JsonWindow:
 
     def peek(self) -> str:
         """Return the next character that is not blank, without taking it; nothing at the end."""
+        if self._at < len(self._text) and " " < (char := self._text[self._at]) < "\x7f":
+            return char
         while True:
             found = _blank.match(self._text, self._at)
             assert found is not None
@@ -103,17 +105,14 @@ class JsonWindow:
         self._at = end
         return value
 
-    def skip_bad(self, *, depth: int = 0, column: int | None = None) -> bool:
+    def skip_bad(self, *, depth: int = 0, column: int | None = None) -> None:
         """Go to where the next value can begin after the one at the cursor turned out to be bad.
 
-        That is at the end of the line if values keep to their lines; else behind its closing bracket, or
-        before a line that begins with an object no deeper than this one began, if that comes first.  `depth`
-        brackets of it are open at the cursor already; `column` is where it began.  Return whether the cursor
-        is at the end of a line.
+        That is behind its closing bracket; at the end of its line if values keep to their lines, and before
+        a line that begins with an object no deeper than this one began, if that comes first.  `depth`
+        brackets of it are open at the cursor already; `column` is where it began.
         """
         self.peek()
-        if self.by_line:
-            return self._to_line_end()
         column = self.column if column is None else column
         start, quoted, escaped_at = self._at, False, -1
         while True:
@@ -123,9 +122,9 @@ class JsonWindow:
                 if at == escaped_at:
                     continue
                 if char == "\n":
-                    if depth == 0 or self._object_begins(at + 1, column):
+                    if self.by_line or depth == 0 or self._object_begins(at + 1, column):
                         self._at = at
-                        return True
+                        return
                     quoted = False  # a raw line break cannot stand in a string
                 elif char == "\\":
                     escaped_at = at + 1 if quoted else -1
@@ -137,27 +136,27 @@ class JsonWindow:
                     depth += 1
                 elif depth == 0:
                     self._at = max(at, start + 1)  # a comma or the end of what it stands in
-                    return False
+                    return
                 elif char in "}]":
                     depth -= 1
                     if depth == 0:
                         self._at = at + 1
-                        return False
+                        return
             self._at = len(text)
             if self._at < len(self._text):
                 continue
             if not self._fill():
-                return False
+                return
             start = -1
             escaped_at -= len(text)
 
-    def _to_line_end(self) -> bool:
+    def skip_line(self) -> None:
+        """Go to the end of the line."""
         while (end := self._text.find("\n", self._at)) < 0:
             self._at = len(self._text)
             if not self._fill():
-                return False
+                return
         self._at = end
-        return True
 
     def _object_begins(self, start: int, column: int) -> bool:
         while len(self._text) - start <= column and self._append():
