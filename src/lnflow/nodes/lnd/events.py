@@ -15,6 +15,8 @@ SEND = 1
 RECEIVE = 2
 FORWARD = 3
 
+_UNRECOGNISED = Cause.UNRECOGNISED
+
 
 class DecodeCounts(Struct):
     """What was met in a stream or a file and is no event of ours: running totals."""
@@ -46,8 +48,8 @@ def read_link_failure(
     if event_type != FORWARD and (detail != HTLC_ADD_FAILED or not in_scid):
         count_foreign(counts, event_type)
         return None
-    cause = classify(wire, detail, out_scid=out_scid, amount_out_msat=amount_out_msat)
-    if cause is Cause.UNRECOGNISED:
+    cause = classify(wire, detail, out_scid, amount_out_msat)
+    if cause is _UNRECOGNISED:
         counts.unrecognised += 1
     return Refused(
         in_scid,

@@ -121,7 +121,10 @@ _WIRE_NUMBERS = {member.name: int(member) for member in WireFailure}
 _DETAIL_NUMBERS = {member.name: int(member) for member in FailureDetail}
 
 
-def classify(wire: int, detail: int, *, out_scid: int, amount_out_msat: int) -> Cause:
+_INVALID_ONION, _UNRECOGNISED = Cause.INVALID_ONION, Cause.UNRECOGNISED
+
+
+def classify(wire: int, detail: int, out_scid: int, amount_out_msat: int) -> Cause:
     """Return why we refused a forward, from the numbers of its link_fail event as they are on the wire.
 
     An outgoing side that is wholly zero means that the onion could not be read; `out_scid` alone zero
@@ -134,10 +137,10 @@ def classify(wire: int, detail: int, *, out_scid: int, amount_out_msat: int) -> 
     if cause is not None:
         return cause
     if detail not in _WITHOUT_DETAIL:
-        return Cause.UNRECOGNISED
-    cause = _BY_WIRE.get(wire, Cause.UNRECOGNISED)
-    if not out_scid and not amount_out_msat and cause is not Cause.UNRECOGNISED:
-        return Cause.INVALID_ONION
+        return _UNRECOGNISED
+    cause = _BY_WIRE.get(wire, _UNRECOGNISED)
+    if not out_scid and not amount_out_msat and cause is not _UNRECOGNISED:
+        return _INVALID_ONION
     return cause
 
 

@@ -25,9 +25,9 @@ def decode_event(raw: bytes, counts: DecodeCounts) -> StreamEvent | None:
     in_scid = event.incoming_channel_id
     htlc_id = event.incoming_htlc_id
     at_ns = event.timestamp_ns
-    if (htlc_id | at_ns) >> 63:
-        counts.malformed += 1
-        raise InputError("an HtlcEvent has an id or a time larger than 63 bits")
+    out_htlc_id = event.outgoing_htlc_id
+    if (htlc_id | out_htlc_id | at_ns) >> 63:
+        raise _too_large(counts)
     kind = event.WhichOneof("event")
     if kind == "final_htlc_event":
         final = event.final_htlc_event
@@ -36,6 +36,9 @@ def decode_event(raw: bytes, counts: DecodeCounts) -> StreamEvent | None:
     if kind == "link_fail_event":
         fail = event.link_fail_event
         info = fail.info
+        amount_in_msat, amount_out_msat = info.incoming_amt_msat, info.outgoing_amt_msat
+        if (amount_in_msat | amount_out_msat) >> 63:
+            raise _too_large(counts)
         return read_link_failure(
             counts,
             event_type,
@@ -45,8 +48,8 @@ def decode_event(raw: bytes, counts: DecodeCounts) -> StreamEvent | None:
             event.outgoing_channel_id,
             fail.wire_failure,
             fail.failure_detail,
-            info.incoming_amt_msat,
-            info.outgoing_amt_msat,
+            amount_in_msat,
+            amount_out_msat,
         )
     if kind == "subscribed_event":
         return Subscribed(at_ns)
@@ -58,15 +61,23 @@ def decode_event(raw: bytes, counts: DecodeCounts) -> StreamEvent | None:
         return None
     if kind == "forward_event":
         info = event.forward_event.info
+        amount_in_msat, amount_out_msat = info.incoming_amt_msat, info.outgoing_amt_msat
+        if (amount_in_msat | amount_out_msat) >> 63:
+            raise _too_large(counts)
         return Offered(
             in_scid,
             htlc_id,
             at_ns,
             event.outgoing_channel_id,
-            event.outgoing_htlc_id,
-            info.incoming_amt_msat or None,
-            info.outgoing_amt_msat or None,
+            out_htlc_id,
+            amount_in_msat or None,
+            amount_out_msat or None,
         )
     if kind == "settle_event":
-        return Settled(in_scid, htlc_id, at_ns, event.outgoing_channel_id, event.outgoing_htlc_id)
-    return DownstreamFailed(in_scid, htlc_id, at_ns, event.outgoing_channel_id, event.outgoing_htlc_id)
+        return Settled(in_scid, htlc_id, at_ns, event.outgoing_channel_id, out_htlc_id)
+    return DownstreamFailed(in_scid, htlc_id, at_ns, event.outgoing_channel_id, out_htlc_id)
+
+
+def _too_large(counts: DecodeCounts) -> InputError:
+    counts.malformed += 1
+    return InputError("an HtlcEvent has an id, an amount or a time larger than 63 bits: it cannot be real")

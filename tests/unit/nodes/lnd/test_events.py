@@ -197,6 +197,29 @@ def test_bytes_that_are_no_message_are_refused_and_counted() -> None:
     assert counts.malformed == 1
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        pb.HtlcEvent(timestamp_ns=2**63, final_htlc_event=pb.FinalHtlcEvent()),
+        pb.HtlcEvent(incoming_htlc_id=2**63, final_htlc_event=pb.FinalHtlcEvent()),
+        pb.HtlcEvent(outgoing_htlc_id=2**63, event_type=pb.HtlcEvent.FORWARD, settle_event=pb.SettleEvent()),
+        pb.HtlcEvent(
+            event_type=pb.HtlcEvent.FORWARD,
+            forward_event=pb.ForwardEvent(info=pb.HtlcInfo(incoming_amt_msat=2**63)),
+        ),
+        pb.HtlcEvent(
+            event_type=pb.HtlcEvent.FORWARD,
+            link_fail_event=pb.LinkFailEvent(info=pb.HtlcInfo(outgoing_amt_msat=2**64 - 1)),
+        ),
+    ],
+)
+def test_numbers_that_no_store_can_hold_are_refused(event: pb.HtlcEvent) -> None:
+    counts = DecodeCounts()
+    with pytest.raises(InputError, match="63 bits"):
+        decode_event(event.SerializeToString(), counts)
+    assert counts.malformed == 1
+
+
 @given(st.binary(max_size=80))
 def test_any_bytes_from_the_stream_are_an_event_or_an_input_error(raw: bytes) -> None:
     counts = DecodeCounts()

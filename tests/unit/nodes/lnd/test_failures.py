@@ -47,7 +47,7 @@ TABLE = [
 @pytest.mark.parametrize(("wire", "detail", "cause"), TABLE)
 def test_each_row_of_the_table(wire: str, detail: str, cause: Cause) -> None:
     numbers = WireFailure[wire], FailureDetail[detail]
-    assert classify(*numbers, out_scid=OUT_SCID, amount_out_msat=1) is cause
+    assert classify(*numbers, OUT_SCID, 1) is cause
 
 
 def test_an_outgoing_side_that_is_wholly_zero_means_that_the_onion_was_not_read() -> None:
