@@ -13,6 +13,7 @@ from tests.fakes.lnd import running_lnd
 from tests.integration.lnd.conftest import HastyClock, connection_to, reader_of
 
 from lnflow.domain.errors import ConfigurationError, NodeRefused, NodeUnavailable
+from lnflow.nodes.lnd.certificate import CertificateReport, probe_certificate
 from lnflow.nodes.lnd.client import LndClient
 from lnflow.nodes.lnd.credentials import LndConnection
 from lnflow.nodes.lnd.reader import LndReader
@@ -245,3 +246,30 @@ async def test_lndconnect_is_enough(lnd: LndServer, tmp_path: Path) -> None:
         async with reader_of(lnd, lnd_dir=None, **options) as reader:
             await reader.wait_until_ready()
             assert macaroon not in repr(reader.connection)
+
+
+async def test_doctor_sees_until_when_the_certificate_is_valid(lnd: LndServer) -> None:
+    end = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
+    await lnd.rotate_certificate(self_signed_certificate(not_after=end))
+    report = await asyncio.to_thread(probe_certificate, connection_to(lnd))
+    assert report == CertificateReport(expires_at=end)
+
+
+async def test_doctor_sees_what_is_wrong_with_the_certificate(lnd: LndServer, tmp_path: Path) -> None:
+    async def problem(**options: object) -> str:
+        report = await asyncio.to_thread(probe_certificate, connection_to(lnd, **options))
+        assert report.expires_at is None
+        return report.problem or ""
+
+    other = tmp_path / "other.cert"
+    other.write_bytes(self_signed_certificate().cert_pem)
+    assert "not accepted" in await problem(cert_path=other)
+    now = datetime.now(UTC)
+    await lnd.rotate_certificate(
+        self_signed_certificate(not_before=now - timedelta(days=500), not_after=now - timedelta(days=1))
+    )
+    assert "certificate has expired" in await problem()
+    async with await asyncio.start_server(_serve_plain_text, "127.0.0.1", 0) as server:
+        assert "no TLS there" in await problem(grpc_host=f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    await lnd.stop()
+    assert "no connection" in await problem()

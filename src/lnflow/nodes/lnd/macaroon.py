@@ -29,6 +29,7 @@ _HARMLESS_METHODS = methods.READ_METHODS | {
     methods.QUERY_ROUTES,
     methods.BUILD_ROUTE,
     methods.TRACK_PAYMENT_V2,
+    methods.ESTIMATE_FEE,
     "/lnrpc.Lightning/CheckMacaroonPermissions",
     "/lnrpc.Lightning/DecodePayReq",
     "/lnrpc.Lightning/GetDebugInfo",

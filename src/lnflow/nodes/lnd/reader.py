@@ -56,6 +56,7 @@ class LndReader:
         Raises `NodeUnavailable` naming its state if it does not within `start_patience_s` (two seconds if
         it is locked), and `NodeRefused` for a version or a network that will not do.
         """
+        self._version = None  # it may have been upgraded meanwhile
         waited_s = 0.0
         while (state := await self.get_state()) != READY:
             if waited_s >= (self._start_patience_s if state in STARTING else _LOCKED_PATIENCE_S):

@@ -1181,6 +1181,18 @@ class WalletBalanceResponse(_message.Message):
     reserved_balance_anchor_chan: int
     def __init__(self, total_balance: _Optional[int] = ..., confirmed_balance: _Optional[int] = ..., unconfirmed_balance: _Optional[int] = ..., locked_balance: _Optional[int] = ..., reserved_balance_anchor_chan: _Optional[int] = ...) -> None: ...
 
+class EstimateFeeRequest(_message.Message):
+    __slots__ = ("conf_target",)
+    CONF_TARGET_FIELD_NUMBER: _ClassVar[int]
+    conf_target: int
+    def __init__(self, conf_target: _Optional[int] = ...) -> None: ...
+
+class EstimateFeeResponse(_message.Message):
+    __slots__ = ("sat_per_kw",)
+    SAT_PER_KW_FIELD_NUMBER: _ClassVar[int]
+    sat_per_kw: int
+    def __init__(self, sat_per_kw: _Optional[int] = ...) -> None: ...
+
 class GetTransactionsRequest(_message.Message):
     __slots__ = ("start_height", "end_height", "account", "index_offset", "max_transactions")
     START_HEIGHT_FIELD_NUMBER: _ClassVar[int]

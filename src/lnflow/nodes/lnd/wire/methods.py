@@ -32,6 +32,8 @@ LIST_PAYMENTS: Final = _LIGHTNING + "ListPayments"
 GET_TRANSACTIONS: Final = _LIGHTNING + "GetTransactions"
 WALLET_BALANCE: Final = _LIGHTNING + "WalletBalance"
 SUBSCRIBE_HTLC_EVENTS: Final = _ROUTER + "SubscribeHtlcEvents"
+# Only for rules and strategies that look at on-chain fees; needs onchain:read or its own uri
+ESTIMATE_FEE: Final = "/walletrpc.WalletKit/EstimateFee"
 
 # What changes the node or moves money: never called by the read adapter
 UPDATE_CHANNEL_POLICY: Final = _LIGHTNING + "UpdateChannelPolicy"
@@ -70,5 +72,10 @@ READ_METHODS: Final = frozenset(
     }
 )
 """All that the read adapter calls; anything else is stopped before it touches the socket."""
+
+FEE_METHODS: Final = frozenset(
+    {UPDATE_CHANNEL_POLICY, UPDATE_CHAN_STATUS, GET_INFO, GET_CHAN_INFO, LIST_CHANNELS, GET_VERSION}
+)
+"""All that the fee adapter calls, with a macaroon that allows these and nothing else."""
 
 METHODS_WITHOUT_MACAROON: Final = frozenset({GET_STATE, SUBSCRIBE_STATE})
