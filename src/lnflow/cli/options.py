@@ -81,6 +81,11 @@ def store_options(command: F) -> F:
 def node_options(command: F) -> F:
     """Add the options that say how to reach an LND."""
     for option in (
+        click.option(
+            "--allow-spending-credential",
+            is_flag=True,
+            help="Use a macaroon although it can spend (lnflow only reads).",
+        ),
         click.option("--lndconnect", metavar="URI|FILE", help="An lndconnect:// address, or a file that holds one."),
         click.option("--network", help="mainnet, testnet, signet, simnet or regtest."),
         click.option("--cert-path", metavar="FILE", help="LND's tls.cert."),
