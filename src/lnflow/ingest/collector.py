@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 HISTORY_CURSOR = "history"
 HISTORY_OVERLAP_NS = 120 * SECOND_NS  # LND flushes rows every 15 s: one older than "now" can still appear
 HISTORY_PAGE = 50_000
-LEASE_NS = 60 * SECOND_NS
+LEASES = 4  # renewals that may be missed before another collector may take over
 
 _T = TypeVar("_T")
 
@@ -69,6 +69,7 @@ class Collector:
         self._writer = writer
         self._clock = clock
         self._times = times or CollectorTimes()
+        self._lease_ns = round(LEASES * self._times.lease_s * SECOND_NS)
         self._on_change = on_change or (lambda: None)
         self.status = CollectorStatus()
         self._events = EventQueue(clock, max_queued)
@@ -332,7 +333,7 @@ class Collector:
 
     def _take_lease(self) -> None:
         now_ns = self._clock.now_ns()
-        if not self._writer.take_lease(self._holder, now_ns, now_ns + LEASE_NS):
+        if not self._writer.take_lease(self._holder, now_ns, now_ns + self._lease_ns):
             raise ConfigurationError(
                 f"another lnflow is collecting for node {self._writer.node_name!r} into {self._writer.path}:"
                 " stop it first (if it was killed, wait a minute)"
@@ -340,7 +341,7 @@ class Collector:
 
     async def _renew_lease(self) -> None:
         now_ns = self._clock.now_ns()
-        held = await self._written(lambda w: w.take_lease(self._holder, now_ns, now_ns + LEASE_NS))
+        held = await self._written(lambda w: w.take_lease(self._holder, now_ns, now_ns + self._lease_ns))
         if not held:
             raise ConfigurationError("another lnflow took over collecting for this node: this one stops")
 
