@@ -3,7 +3,8 @@
     python benchmarks/bench_policy.py [--channels N] [--rules N]
 
 Every rule has three criteria and only the last matches, so that each channel meets every rule.  The bare loop
-compares three numbers as often, which is what the decision costs if nothing could be configured.  Best of three runs each.
+compares three numbers as often, which is what the decision costs if nothing could be configured.  Best of three
+runs each.
 """
 
 from __future__ import annotations

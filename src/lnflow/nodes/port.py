@@ -68,6 +68,21 @@ class HtlcStream(Protocol):
         """Return what `decode` met so far and is no forward: own payments, unknown kinds; running totals."""
 
 
+class FeeWriter(Protocol):
+    """Changing prices and the disabled flag, with a credential that can do that and nothing else.
+
+    Each returns why the node refused this one change, None if it accepted; `NodeUnavailable` and `NodeRefused`
+    are about the node or the credential as a whole.
+    """
+
+    async def write_policy(self, channel_point: str, old: Policy, new: Policy) -> str | None:
+        """Write `new`; what does not differ from `old` stays as the node has it."""
+
+    async def set_enabled(self, channel_point: str, enabled: bool) -> str | None: ...
+
+    async def close(self) -> None: ...
+
+
 class NodeReader(Protocol):
     """Reading, with a credential that cannot spend."""
 
