@@ -43,3 +43,19 @@ def import_progress() -> Iterator[Report]:
 
 def _silent(file: str, done: int, total: int | None, rows: int) -> None:
     """Without a terminal there is nobody to watch."""
+
+
+@contextlib.contextmanager
+def week_progress() -> Iterator[Callable[[float], None]]:
+    """Show how much of the simulated week is over, as a share of 0–1."""
+    if not sys.stderr.isatty():
+        yield lambda _share: None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from lnflow.cli.printing import error_console
+
+    columns = (TextColumn("a week of a simulated node"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=error_console(), transient=True) as progress:
+        bar = progress.add_task("week", total=1.0)
+        yield lambda share: progress.update(bar, completed=share)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from lnflow.domain.errors import StoreError
-from lnflow.domain.time import DAY_NS, HOUR_NS
+from lnflow.domain.time import DAY_NS, HOUR_NS, SECOND_NS
 from lnflow.ingest.collector import Collector, CollectorTimes
 from lnflow.ingest.status import CollectorStatus
 from lnflow.nodes.lnd.discovery import LndOptions, discover
@@ -29,6 +30,10 @@ _LOOK_S = 0.002
 _PATIENCE_S = 60.0
 
 
+_LIVE_STEP_S = 0.25
+_LIVE_HOURS = 24.0
+
+
 class DemoProgress(Struct, frozen=True, kw_only=True):
     """How far the week is: 0–1 of its time, and what the collector has so far."""
 
@@ -36,62 +41,109 @@ class DemoProgress(Struct, frozen=True, kw_only=True):
     status: CollectorStatus
 
 
-async def play_demo(
-    database: Path, directory: Path, now_ns: int, on_progress: Callable[[DemoProgress], None]
-) -> tuple[int, int]:
-    """Run the week that ends with the last full hour before `now_ns` into `database`; return its window.
+class Demo:
+    """A simulated node and the collector that listens to it; `run` it once.
 
-    `directory` becomes the LND directory of the simulated node.  `StoreError` if the pipeline gets stuck.
+    The week ends with the last full hour before `now_ns` and goes into `database`, which must be the demo's
+    own.  `directory` becomes the LND directory of the node.
     """
-    until_ns = now_ns // HOUR_NS * HOUR_NS
-    recording = await asyncio.to_thread(record, demo_world(), DEMO_SEED, start_ns=until_ns - 7 * DAY_NS)
-    clock = SimulatedClock(recording.since_ns)
-    async with served_world(recording, directory, clock) as world:
-        await collect_world(world, database, DEMO_NODE, on_progress)
-    return recording.since_ns, recording.until_ns
+
+    def __init__(self, database: Path, directory: Path, now_ns: int) -> None:
+        self.database = database
+        self.directory = directory
+        self.until_ns = now_ns // HOUR_NS * HOUR_NS
+        self.since_ns = self.until_ns - 7 * DAY_NS
+
+    async def run(
+        self,
+        on_progress: Callable[[DemoProgress], None],
+        *,
+        after_week: Callable[[WorldServer], Awaitable[None]] | None = None,
+    ) -> None:
+        """Play the week; then let `after_week` go on with the world, still listening.
+
+        `StoreError` if the pipeline gets stuck.
+        """
+        spec = demo_world()
+        if after_week is not None:
+            spec = structs.replace(spec, hours=spec.hours + _LIVE_HOURS)
+        recording = await asyncio.to_thread(record, spec, DEMO_SEED, start_ns=self.since_ns)
+        clock = SimulatedClock(recording.since_ns)
+        async with (
+            served_world(recording, self.directory, clock) as world,
+            listening(world, self.database, DEMO_NODE) as listener,
+        ):
+            length_ns = self.until_ns - self.since_ns
+
+            async def pause() -> None:
+                share = (clock.now_ns() - self.since_ns) / length_ns
+                on_progress(DemoProgress(share=share, status=listener.status))
+                await listener.caught_up(_AHEAD)
+
+            await world.play(self.until_ns, pause)
+            await listener.caught_up(0)
+            if after_week is not None:
+                await after_week(world)
 
 
-async def collect_world(
-    world: WorldServer, database: Path, node_name: str, on_progress: Callable[[DemoProgress], None]
-) -> None:
-    """Play a world to the end while the real collector listens to it over gRPC."""
+async def play_live(world: WorldServer, speed: float) -> None:
+    """Let the world go on, `speed` simulated seconds a second, to the end of its recording."""
+
+    async def pause() -> None:
+        await asyncio.sleep(0)
+
+    while world.clock.now_ns() < world.recording.until_ns:
+        await asyncio.sleep(_LIVE_STEP_S)
+        await world.play(world.clock.now_ns() + round(_LIVE_STEP_S * speed * SECOND_NS), pause)
+
+
+class Listener:
+    """The real collector, listening to a world over gRPC."""
+
+    def __init__(self, world: WorldServer, collector: Collector, collecting: asyncio.Task[None]) -> None:
+        self._world = world
+        self._collecting = collecting
+        self.status = collector.status
+
+    async def ready(self) -> None:
+        """Return when it listens and knows channels, policies and history."""
+        while not self.status.backfill_done:
+            await self._look()
+
+    async def caught_up(self, most_behind: int) -> None:
+        """Wait until the store is that close to the world; what ended the collector is raised here."""
+        loop = asyncio.get_running_loop()
+        deadline, seen = loop.time() + _PATIENCE_S, self.status.events
+        await asyncio.sleep(0)
+        while self._world.events_pushed - self.status.events > most_behind:
+            if self.status.events != seen:
+                deadline, seen = loop.time() + _PATIENCE_S, self.status.events
+            elif loop.time() > deadline:
+                raise StoreError(f"the demo got stuck after {seen} events: {self.status.trouble}")
+            await self._look()
+
+    async def _look(self) -> None:
+        if self._collecting.done():
+            await self._collecting
+        await asyncio.sleep(_LOOK_S)
+
+
+@asynccontextmanager
+async def listening(world: WorldServer, database: Path, node_name: str) -> AsyncIterator[Listener]:
+    """Run the real collector against a world; leaving it stores what was received."""
     connection = discover(
         LndOptions(
             lnd_dir=world.server.directory.path, grpc_host=world.server.target, network=world.recording.node.network
         )
     )
     reader = LndReader(connection)
-    since_ns, length_ns = world.recording.since_ns, world.recording.until_ns - world.recording.since_ns
     with StoreWriter(database, node_name) as writer:
         collector = Collector(reader, writer, world.clock, times=_TIMES)
-        status = collector.status
         collecting = asyncio.create_task(collector.run(), name="collector")
-
-        async def caught_up(most_behind: int) -> None:
-            """Wait until the store is that close; what ended the collector is raised here."""
-            loop = asyncio.get_running_loop()
-            deadline, seen = loop.time() + _PATIENCE_S, status.events
-            while world.events_pushed - status.events > most_behind:
-                if collecting.done():
-                    await collecting
-                if status.events != seen:
-                    deadline, seen = loop.time() + _PATIENCE_S, status.events
-                elif loop.time() > deadline:
-                    raise StoreError(f"the demo got stuck after {status.events} events: {status.trouble}")
-                await asyncio.sleep(_LOOK_S)
-
-        async def pause() -> None:
-            on_progress(DemoProgress(share=(world.clock.now_ns() - since_ns) / length_ns, status=status))
-            await asyncio.sleep(0)
-            await caught_up(_AHEAD)
-
         try:
-            while not status.backfill_done:  # listening, channels and policies known
-                if collecting.done():
-                    await collecting
-                await asyncio.sleep(_LOOK_S)
-            await world.play(pause)
-            await caught_up(0)
+            listener = Listener(world, collector, collecting)
+            await listener.ready()
+            yield listener
         finally:
             collecting.cancel()
             await asyncio.gather(collecting, return_exceptions=True)

@@ -39,18 +39,24 @@ class WorldServer:
         self.server = server
         self.clock = clock
         self.events_pushed = 0
+        self._script = recording.script()
+        self._next = next(self._script, None)
 
-    async def play(self, pause: Pause, *, pause_every: int = 500) -> None:
-        """Let everything happen, in order of time; `pause` is awaited after every so many happenings.
+    async def play(self, until_ns: int, pause: Pause, *, pause_every: int = 500) -> None:
+        """Let everything before `until_ns` happen, in order of time, going on from where it stood.
 
-        The clock follows what happens.  Whoever listens decides in `pause` how far it may run ahead.
+        The clock follows what happens; `pause` is awaited after every so many happenings, and whoever
+        listens decides there how far the world may run ahead.
         """
-        for number, happening in enumerate(self.recording.script(), 1):
-            self.clock.advance(happening.at_ns)
-            self._happen(happening)
+        number = 0
+        while self._next is not None and self._next.at_ns < until_ns:
+            self.clock.advance(self._next.at_ns)
+            self._happen(self._next)
+            self._next = next(self._script, None)
+            number += 1
             if number % pause_every == 0:
                 await pause()
-        self.clock.advance(self.recording.until_ns)
+        self.clock.advance(until_ns)
         await pause()
 
     def _happen(self, happening: HtlcEvent | OwnHtlc | ChannelEvent | PolicyEvent | Snapshot | Forward) -> None:
