@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.json_format import ParseDict
 from msgspec import structs
-from tests.fakes import ALICE, ALICE_SCID, BOB, BOB_LARGE_SCID, CAROL, CAROL_ALIAS_SCID, NOW_NS, lnd_node
+from tests.fakes import ALICE, ALICE_SCID, BOB, BOB_LARGE_SCID, CAROL, CAROL_ALIAS_SCID, CAROL_SCID, NOW_NS, lnd_node
 
 from lnflow.nodes.lnd.wire import lnd_pb2 as pb
 from lnflow.simulation.lnd_server import Forwarding, LndNode, Personality, ReceiveRefusal, Refusal
@@ -320,3 +320,42 @@ def test_nothing_comes_in_from_a_peer_that_is_away() -> None:
     node.peer_offline(ALICE, NOW_NS)
     with pytest.raises(ValueError, match="the peer is away"):
         forward(node)
+
+
+@pytest.mark.parametrize(
+    ("amount_out_msat", "detail"),
+    [(100_000_000, pb.NO_DETAIL), (2_900_000_000, pb.INSUFFICIENT_BALANCE), (2_990_000_000, pb.HTLC_EXCEEDS_MAX)],
+)
+def test_without_a_channel_update_the_wire_code_says_nothing(amount_out_msat: int, detail: pb.FailureDetail) -> None:
+    """LND then answers TEMPORARY_NODE_FAILURE; only the detail tells (here: fee, balance, maximum)."""
+    node = lnd_node()
+    heard = Heard(node)
+    node.channel(CAROL_ALIAS_SCID).announced = False
+    fee_msat = 0 if detail == pb.NO_DETAIL else 10_000_000
+    forward(node, out=CAROL_ALIAS_SCID, amount_out_msat=amount_out_msat, amount_in_msat=amount_out_msat + fee_msat)
+    failure = heard.events[0].link_fail_event
+    assert (failure.wire_failure, failure.failure_detail) == (pb.Failure.TEMPORARY_NODE_FAILURE, detail)
+
+
+def test_a_settle_may_be_told_twice() -> None:
+    node = lnd_node()
+    made = forward(node)
+    node.settle(made.key, NOW_NS)
+    heard = Heard(node)
+    node.repeat_settle(node.forwards.rows[0], NOW_NS + 1)
+    [event] = heard.events
+    assert (event.incoming_channel_id, event.incoming_htlc_id) == made.key
+    assert (event.outgoing_channel_id, event.outgoing_htlc_id) == made.outgoing
+    assert len(node.forwards) == 1
+
+
+def test_a_public_zero_conf_channel_is_known_by_alias_and_by_its_real_id_once_confirmed() -> None:
+    node = lnd_node()
+    carol = node.channel(CAROL_ALIAS_SCID)
+    carol.private, carol.confirmed_scid = False, 0
+    assert forward(node, out=CAROL_SCID).refusal is Refusal.UNKNOWN_NEXT_PEER
+    node.confirm_zero_conf(carol, CAROL_SCID)
+    for requested in (CAROL_SCID, CAROL_ALIAS_SCID):
+        outgoing = forward(node, out=requested).outgoing
+        assert outgoing is not None
+        assert outgoing[0] == CAROL_ALIAS_SCID

@@ -137,7 +137,7 @@ def list_peers(node: LndNode, request: pb.ListPeersRequest, now_ns: int) -> pb.L
 def get_chan_info(node: LndNode, request: pb.ChanInfoRequest, now_ns: int) -> pb.ChannelEdge:
     by_point = bool(request.chan_point)
     channel = node.channels.get(request.chan_point) if by_point else node.find_channel(request.chan_id)
-    if channel is not None:
+    if channel is not None and channel.announced:
         return messages.edge(node, channel)
     for edge in node.graph_edges:
         if request.chan_id == edge.channel_id or (request.chan_point and request.chan_point == edge.chan_point):
@@ -290,13 +290,15 @@ def _alias_by_channel(node: LndNode, scid: int) -> str:
 
 def _graph_nodes(node: LndNode) -> list[pb.LightningNode]:
     names = {node.pubkey: node.alias}
-    names.update((peer.pubkey, peer.alias) for peer in node.peers.values())
+    names.update((peer.pubkey, peer.alias) for peer in node.peers.values() if peer.alias)
     names.update(node.graph_aliases)
     return [pb.LightningNode(pub_key=key, alias=alias, color="#3399ff") for key, alias in names.items()]
 
 
 def _graph_edges(node: LndNode) -> list[pb.ChannelEdge]:
-    own = [messages.edge(node, channel) for channel in node.channels.values() if not channel.private]
+    own = [
+        messages.edge(node, channel) for channel in node.channels.values() if not channel.private and channel.announced
+    ]
     return own + node.graph_edges
 
 

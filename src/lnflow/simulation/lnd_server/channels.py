@@ -63,6 +63,8 @@ class LndChannel:
     flushing: bool = False
     """The outgoing state machine refuses every add (HTLC_ADD_FAILED)."""
     dust_exposed: bool = False
+    announced: bool = True
+    """False: LND has no channel_update of ours yet; its failures become TEMPORARY_NODE_FAILURE."""
     disabled: bool = False
     """The gossip bit as UpdateChanStatus set it; it never stops a forward."""
 

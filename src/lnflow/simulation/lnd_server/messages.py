@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 INBOUND_FEE_RECORD = 55_555  # TLV type of the inbound fee in a channel_update
 NO_PREIMAGE = "00" * 32
 _MSAT = 1000
+_NO_ALIAS = "unable to lookup peer alias: alias for node not found"
 
 
 def channel_point(text: str) -> pb.ChannelPoint:
@@ -94,7 +95,7 @@ def channel(node: LndNode, chan: LndChannel, *, now_ns: int, peer_alias: bool = 
         alias_scids=chan.alias_scids,
         zero_conf=chan.zero_conf,
         zero_conf_confirmed_scid=chan.confirmed_scid,
-        peer_alias=node.peers[chan.peer].alias if peer_alias else "",
+        peer_alias=(node.peers[chan.peer].alias or _NO_ALIAS) if peer_alias else "",
         peer_scid_alias=chan.peer_scid_alias,
     )
 

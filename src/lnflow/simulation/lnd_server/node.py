@@ -58,6 +58,7 @@ class LndPeer:
 
     pubkey: str
     alias: str
+    """As announced; empty for a node that announced nothing (only private channels)."""
     address: str = "127.0.0.1:9735"
     online: bool = True
     responsive: bool = True
@@ -601,6 +602,10 @@ class LndNode:
         event = events.link_fail(
             key, request.requested_out, refusal, _info(request), now_ns, self.personality, text=text
         )
+        if refusal.needs_channel_update and requested is not None and not requested.announced:
+            event.link_fail_event.wire_failure = pb.Failure.TEMPORARY_NODE_FAILURE
+            if refusal.text_has_channel_update:
+                event.link_fail_event.failure_string = "TemporaryNodeFailure"
         self.tell(event)
         self._end_incoming(incoming, htlc_in, now_ns, settled=False)
 

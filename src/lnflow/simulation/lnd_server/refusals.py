@@ -117,6 +117,11 @@ class Refusal(Enum):
         """LND's text then ends in a multi-line dump of 1.6 kB."""
         return self in _WITH_CHANNEL_UPDATE
 
+    @property
+    def needs_channel_update(self) -> bool:
+        """LND puts a channel_update into it; if it has none the wire failure is TEMPORARY_NODE_FAILURE."""
+        return self in _WITH_CHANNEL_UPDATE or self in _WITH_UPDATE_BUT_DETAIL
+
 
 _WITH_CHANNEL_UPDATE = frozenset(
     {
@@ -126,6 +131,7 @@ _WITH_CHANNEL_UPDATE = frozenset(
         Refusal.INCORRECT_CLTV_EXPIRY,
     }
 )
+_WITH_UPDATE_BUT_DETAIL = frozenset({Refusal.HTLC_EXCEEDS_MAX, Refusal.INSUFFICIENT_BALANCE, Refusal.HTLC_ADD_FAILED})
 
 
 class ReceiveRefusal(Enum):

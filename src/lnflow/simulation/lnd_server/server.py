@@ -47,6 +47,9 @@ _STREAMS = {
     methods.SUBSCRIBE_CHANNEL_GRAPH: pb.GraphTopologySubscription,
 }
 
+_GRACE_S = 1.0  # for calls that are being answered while the port closes
+_CLOSED = RpcError("transport is closing", grpc.StatusCode.UNAVAILABLE)
+
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -92,6 +95,7 @@ class LndServer:
         self._state_changed = asyncio.Condition()
         self._macaroon_store_locked = False
         self._failures: dict[str, list[RpcError]] = {}
+        self._closing = False
         self._server: grpc.aio.Server | None = None
 
     # ---- life ------------------------------------------------------------------------------------------
@@ -111,11 +115,16 @@ class LndServer:
         self.node.listeners.append(self)
 
     async def stop(self) -> None:
-        """Close the port at once: clients see a broken connection."""
+        """Close the port: streams break as UNAVAILABLE, whatever was queued for them is lost."""
         if self._server is not None:
             self.node.listeners.remove(self)
-            await self._server.stop(None)
-            self._server = None
+            self._closing = True
+            for topic in self._topics.values():
+                topic.resume()
+                topic.end(_CLOSED.message, _CLOSED.code, discard=True)
+            await self.set_state(self._state)  # wakes who waits for a state
+            await self._server.stop(_GRACE_S)
+            self._server, self._closing = None, False
 
     async def __aenter__(self) -> LndServer:
         await self.start()
@@ -261,7 +270,9 @@ class LndServer:
         if method == methods.SUBSCRIBE_HTLC_EVENTS:
             # At state 3 the call waits until the notifier runs, which is just before state 4.
             async with self._state_changed:
-                await self._state_changed.wait_for(lambda: self._state == pb.SERVER_ACTIVE)
+                await self._state_changed.wait_for(lambda: self._closing or self._state == pb.SERVER_ACTIVE)
+            if self._closing:
+                raise _CLOSED
             first = events.subscribed()
         topic = self._topics[method]
         subscription = await topic.subscribed(first)
@@ -278,6 +289,8 @@ class LndServer:
             async with self._state_changed:
                 while self._state == seen:
                     await self._state_changed.wait()
+                    if self._closing:
+                        raise _CLOSED
 
 
 class _Handler(grpc.GenericRpcHandler):

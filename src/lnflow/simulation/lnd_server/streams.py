@@ -21,8 +21,6 @@ class Subscription:
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._filled = asyncio.Event()
-        self._emptied = asyncio.Event()
-        self._gone = False
 
     def put(self, item: bytes | RpcError) -> None:
         self._queue.append(item)
@@ -37,16 +35,6 @@ class Subscription:
         else:
             self._loop.call_soon_threadsafe(self._filled.set)
 
-    async def drained(self) -> None:
-        """Return when the queue was empty, or the client has gone."""
-        while self._queue and not self._gone:
-            self._emptied.clear()
-            await self._emptied.wait()
-
-    def leave(self) -> None:
-        self._gone = True
-        self._emptied.set()
-
     async def messages(self) -> AsyncIterator[bytes]:
         """Yield what is queued for ever; raise `RpcError` when the stream is ended."""
         while True:
@@ -56,8 +44,6 @@ class Subscription:
                     raise item
                 yield item
             self._filled.clear()
-            if not self._queue:
-                self._emptied.set()
             if not self._queue or self._topic.stalled:
                 await self._filled.wait()
 
@@ -87,7 +73,6 @@ class Topic:
         return subscription
 
     async def left(self, subscription: Subscription) -> None:
-        subscription.leave()
         async with self._changed:
             self._subscriptions.remove(subscription)
             self._changed.notify_all()
@@ -96,16 +81,6 @@ class Topic:
         """Return when exactly `count` clients listen."""
         async with self._changed:
             await self._changed.wait_for(lambda: len(self._subscriptions) == count)
-
-    async def wait_for_a_client(self) -> None:
-        """Return when anybody listens."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._subscriptions)
-
-    async def drained(self) -> None:
-        """Return when every client has been given all that was queued until now."""
-        for subscription in list(self._subscriptions):
-            await subscription.drained()
 
     def push(self, raw: bytes) -> None:
         """Queue an event for everybody, with the faults that were asked for."""
