@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from lnflow.config import NodeSettings
@@ -14,6 +15,7 @@ from lnflow.ingest.status import CollectorStatus
 from lnflow.nodes.lnd.credentials import LNDCONNECT_SCHEME, LndConnection
 from lnflow.nodes.lnd.discovery import LndOptions, discover
 from lnflow.nodes.lnd.reader import LndReader
+from lnflow.nodes.port import NodeReader
 from lnflow.store.writing import StoreWriter
 
 _LOOK_S = 0.05  # how often the end of a backfill is looked for
@@ -48,19 +50,29 @@ def lnd_connection(
     )
 
 
+@contextlib.asynccontextmanager
+async def lnd_reader(connection: LndConnection) -> AsyncIterator[LndReader]:
+    """Lend a reader of this LND."""
+    reader = LndReader(connection)
+    try:
+        yield reader
+    finally:
+        await reader.close()
+
+
 class LiveCollection:
-    """One collector with its reader and writer, running until told to stop."""
+    """One collector with a store of its own, running until told to stop.  The reader stays the caller's."""
 
     def __init__(
         self,
-        connection: LndConnection,
+        reader: NodeReader,
         database: Path,
         node_name: str,
         *,
         clock: Clock | None = None,
         on_change: Callable[[], None] | None = None,
     ) -> None:
-        self._connection = connection
+        self._reader = reader
         self._database = database
         self._node_name = node_name
         self._clock = clock or SystemClock()
@@ -75,14 +87,10 @@ class LiveCollection:
 
     async def run(self) -> None:
         """Collect until `stop`; raises what ended the collector, as one `LnflowError` where it is ours."""
-        reader = LndReader(self._connection, clock=self._clock)
-        try:
-            with StoreWriter(self._database, self._node_name) as writer:
-                collector = Collector(reader, writer, self._clock, on_change=self._on_change)
-                self.status = collector.status
-                await self._supervise(asyncio.create_task(collector.run(), name="collector"))
-        finally:
-            await reader.close()
+        with StoreWriter(self._database, self._node_name) as writer:
+            collector = Collector(self._reader, writer, self._clock, on_change=self._on_change)
+            self.status = collector.status
+            await self._supervise(asyncio.create_task(collector.run(), name="collector"))
 
     async def _supervise(self, collecting: asyncio.Task[None]) -> None:
         stopping = asyncio.create_task(self._stop.wait(), name="stop")
@@ -106,10 +114,9 @@ def first_cause(error: BaseException) -> BaseException:
     return error
 
 
-async def backfill(connection: LndConnection, database: Path, node_name: str, clock: Clock | None = None) -> int:
+async def backfill(reader: NodeReader, database: Path, node_name: str, clock: Clock | None = None) -> int:
     """Read the node's channels and settled forwards once; return how many forwards were new."""
-    clock = clock or SystemClock()
-    live = LiveCollection(connection, database, node_name, clock=clock)
+    live = LiveCollection(reader, database, node_name, clock=clock)
     running = asyncio.create_task(live.run())
     while not (live.status.backfill_done or running.done()):
         await asyncio.wait({running}, timeout=_LOOK_S)

@@ -67,7 +67,7 @@ def command(
     choice = window_choice(hours, since, until, everything)
     selection = Selection(min_failures=min_failures, min_missed_sat=min_missed_sat, view=view, top=top)
     target = resolve_store(database, node, settings)
-    _watch(target, reach, duration, choice, selection, quiet=as_json)
+    asyncio.run(_watch(target, reach, duration, choice, selection, quiet=as_json))
 
     with open_service(str(target.database), target.node_name, settings) as service:
         document = service.analyze(service.window(choice), selection)
@@ -80,7 +80,7 @@ def command(
     show(document, as_json, lambda console: draw_analysis(console, document))
 
 
-def _watch(
+async def _watch(
     target: Target,
     reach: Reach,
     duration: float | None,
@@ -89,9 +89,10 @@ def _watch(
     *,
     quiet: bool,
 ) -> None:
-    from lnflow.app import LiveCollection
+    from lnflow.app import LiveCollection, lnd_reader
     from lnflow.cli.watching import watch
 
-    live = LiveCollection(connection_of(target, reach), target.database, target.node_name)
     seconds = None if duration is None else duration * 3600
-    asyncio.run(watch(live, target.database, target.node_name, seconds, choice, selection, quiet=quiet))
+    async with lnd_reader(connection_of(target, reach)) as reader:
+        live = LiveCollection(reader, target.database, target.node_name)
+        await watch(live, target.database, target.node_name, seconds, choice, selection, quiet=quiet)

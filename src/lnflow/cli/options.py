@@ -141,7 +141,7 @@ def open_service(database: str | None, node: str | None, settings: str | None) -
     from lnflow.service.opportunities import OpportunityService
 
     target = resolve_store(database, node, settings)
-    return OpportunityService(target.database, target.stored_name)
+    return OpportunityService.open(target.database, target.stored_name)
 
 
 def window_choice(hours: float | None, since: str | None, until: str | None, everything: bool) -> WindowChoice:

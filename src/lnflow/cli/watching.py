@@ -107,7 +107,7 @@ class _Look:
 
     def _analyze(self) -> AnalyzeDocument:
         if self._service is None:
-            self._service = OpportunityService(self._database, self._node_name)
+            self._service = OpportunityService.open(self._database, self._node_name)
         return self._service.analyze(self._service.window(self._choice), self._selection)
 
     def close(self) -> None:

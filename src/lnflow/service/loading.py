@@ -22,13 +22,13 @@ from lnflow.analysis.facts import (
 )
 from lnflow.domain.causes import Cause, Circumstance, Outcome
 from lnflow.domain.time import SECOND_NS
-from lnflow.store.reading import StoreReader
+from lnflow.service.protocols import FailureStatsStore
 from lnflow.store.records import FlowRow, RefusalRow, StoredChannel, Usability
 
 SHED_COUNTER = "shed"
 
 
-def load_scope(store: StoreReader, window: Window) -> Scope:
+def load_scope(store: FailureStatsStore, window: Window) -> Scope:
     """Return which window is answered, and how much of it was covered."""
     coverage = store.coverage(window.since_ns, window.until_ns)
     span = store.span()
@@ -52,7 +52,7 @@ def load_scope(store: StoreReader, window: Window) -> Scope:
     )
 
 
-def load_window(store: StoreReader, window: Window) -> WindowFacts:
+def load_window(store: FailureStatsStore, window: Window) -> WindowFacts:
     """Return everything `analyze` needs; all of it from one state of the store."""
     with store.consistent():
         since_ns, until_ns = window.since_ns, window.until_ns
@@ -103,7 +103,7 @@ def load_window(store: StoreReader, window: Window) -> WindowFacts:
         )
 
 
-def load_channels(store: StoreReader, at_ns: int) -> tuple[ChannelFacts, ...]:
+def load_channels(store: FailureStatsStore, at_ns: int) -> tuple[ChannelFacts, ...]:
     """Return every channel as it was last known at a time."""
     return tuple(_channel(c) for c in store.channels(at_ns))
 
@@ -132,7 +132,7 @@ def passed_on_by_channel(rows: Iterable[FlowRow]) -> list[FailureFacts]:
     return [_passed_on(settled=f.out_settled, downstream=f.out_downstream, channel_id=f.chan) for f in rows]
 
 
-def load_pairs(store: StoreReader, window: Window) -> tuple[list[FailureFacts], list[FailureFacts], bool]:
+def load_pairs(store: FailureStatsStore, window: Window) -> tuple[list[FailureFacts], list[FailureFacts], bool]:
     """Return refusals and what was passed on by pair of channels, and whether days were rounded."""
     rows, rounded = store.pairs(window.since_ns, window.until_ns)
     refused, passed = [], []
@@ -161,7 +161,7 @@ def load_pairs(store: StoreReader, window: Window) -> tuple[list[FailureFacts], 
     return refused, passed, rounded
 
 
-def load_hours(store: StoreReader, window: Window) -> tuple[list[FailureFacts], list[FailureFacts]]:
+def load_hours(store: FailureStatsStore, window: Window) -> tuple[list[FailureFacts], list[FailureFacts]]:
     """Return refusals and what was passed on by hour."""
     refused, passed = [], []
     for r in store.hours(window.since_ns, window.until_ns):

@@ -26,6 +26,7 @@ from lnflow.domain.errors import ConfigurationError
 from lnflow.domain.scid import parse_scid
 from lnflow.domain.time import Clock, SystemClock
 from lnflow.service import loading
+from lnflow.service.protocols import FailureStatsStore
 from lnflow.service.windows import WindowChoice, resolve
 from lnflow.store.reading import StoreReader
 
@@ -33,10 +34,14 @@ from lnflow.store.reading import StoreReader
 class OpportunityService:
     """Reads only; every answer is made of one consistent state of the store."""
 
-    def __init__(self, path: Path, node_name: str | None = None, clock: Clock | None = None) -> None:
-        """Open the store; `StoreError` if there is none, `ConfigurationError` for a node it does not know."""
-        self._store = StoreReader(path, node_name)
+    def __init__(self, store: FailureStatsStore, clock: Clock | None = None) -> None:
+        self._store = store
         self._clock = clock or SystemClock()
+
+    @classmethod
+    def open(cls, path: Path, node_name: str | None = None, clock: Clock | None = None) -> Self:
+        """Open the store; `StoreError` if there is none, `ConfigurationError` for a node it does not know."""
+        return cls(StoreReader(path, node_name), clock)
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,80 @@
+"""What the façade needs, as small protocols: the parts behind it can be given singly, in tests and scripts."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from lnflow.advice.documents import ChannelsDocument, FailuresDocument, GroupKey
+from lnflow.analysis.facts import Window
+from lnflow.ingest.status import CollectorStatus
+from lnflow.store.records import (
+    DemandRow,
+    FlowRow,
+    HourRow,
+    PairRow,
+    RefusalRow,
+    SizeRow,
+    StoredChannel,
+    StoredCoverage,
+    StoredNode,
+    StoredSpan,
+    Usability,
+)
+from lnflow.store.windows import Plan
+
+
+class HTLCCollector(Protocol):
+    """Listens to a node until told to stop, and stores what it hears."""
+
+    status: CollectorStatus
+
+    async def run(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class FailureStatsStore(Protocol):
+    """The questions that the answers are made of; windows are half open."""
+
+    node: StoredNode
+
+    def consistent(self) -> AbstractContextManager[None]: ...
+
+    def span(self) -> StoredSpan: ...
+
+    def plan(self, since_ns: int, until_ns: int) -> Plan: ...
+
+    def coverage(self, since_ns: int, until_ns: int) -> StoredCoverage: ...
+
+    def counters(self) -> dict[str, int]: ...
+
+    def flows(self, since_ns: int, until_ns: int) -> list[FlowRow]: ...
+
+    def refusals(self, since_ns: int, until_ns: int) -> list[RefusalRow]: ...
+
+    def demands(self, since_ns: int, until_ns: int) -> list[DemandRow]: ...
+
+    def sizes(self, since_ns: int, until_ns: int) -> list[SizeRow]: ...
+
+    def pairs(self, since_ns: int, until_ns: int) -> tuple[list[PairRow], bool]: ...
+
+    def hours(self, since_ns: int, until_ns: int) -> list[HourRow]: ...
+
+    def channels(self, at_ns: int) -> list[StoredChannel]: ...
+
+    def usability(self, since_ns: int, until_ns: int) -> list[Usability]: ...
+
+    def close(self) -> None: ...
+
+
+class FailureStatsProvider(Protocol):
+    """Answers what was refused."""
+
+    def failures(self, window: Window, by: GroupKey) -> FailuresDocument: ...
+
+
+class ChannelInfoProvider(Protocol):
+    """Answers what is known of the channels."""
+
+    def channels(self, window: Window) -> ChannelsDocument: ...
