@@ -7,6 +7,7 @@ The names that scripts import (`from lnflow import …`) live in `lnflow.api` an
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
@@ -19,9 +20,9 @@ def __getattr__(name: str) -> object:
     """Load the public Python API on first use, so that `lnflow --help` does not pay for it."""
     if name.startswith("_"):
         raise AttributeError(name)
-    from lnflow import api
-
-    try:
-        return getattr(api, name)
-    except AttributeError:
-        raise AttributeError(f"module 'lnflow' has no attribute {name!r}") from None
+    # Not `from lnflow import api`: that would ask this very function for it.
+    api = import_module("lnflow.api")
+    if name not in api.__all__:
+        raise AttributeError(f"module 'lnflow' has no attribute {name!r}")
+    found: object = getattr(api, name)
+    return found
