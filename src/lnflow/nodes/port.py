@@ -68,6 +68,31 @@ class HtlcStream(Protocol):
         """Return what `decode` met so far and is no forward: own payments, unknown kinds; running totals."""
 
 
+class RebalanceCost(Struct, frozen=True, gc=False):
+    """A circular payment that came back by one of our channels, and what it cost."""
+
+    in_scid: int
+    at_ns: int
+    fee_msat: int
+
+
+class FeeFacts(Protocol):
+    """Facts that only some pricing rules ask for; each call may be slow, none changes anything."""
+
+    async def list_edges(self) -> list[tuple[str, str, int]]:
+        """Return both ends and the capacity in sat of every public channel."""
+
+    async def feerate_sat_per_vb(self, conf_target: int) -> float: ...
+
+    async def list_transaction_fees(self) -> dict[str, int]:
+        """Return the fee in sat of every transaction of the node's wallet, by its id."""
+
+    async def list_rebalance_costs(self, since_ns: int) -> list[RebalanceCost]:
+        """Return the circular payments since a time."""
+
+    async def close(self) -> None: ...
+
+
 class FeeWriter(Protocol):
     """Changing prices and the disabled flag, with a credential that can do that and nothing else.
 

@@ -1,0 +1,176 @@
+"""The audit of prices: every change is recorded before it is sent, and completed after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from msgspec import Struct
+
+from lnflow.domain.errors import StoreError
+from lnflow.domain.time import DAY_NS
+from lnflow.store.database import explained, open_reader, open_writer, transaction
+
+DONE, FAILED, UNVERIFIED = "done", "failed", "unverified"
+UPDATE, ROLLBACK = "update", "rollback"
+
+
+class NewFeeChange(Struct, frozen=True, kw_only=True):
+    """What is about to be done, or was held back; values and inputs are JSON."""
+
+    channel_point: str
+    scid: str
+    kind: str
+    rule: str | None
+    strategy: str | None
+    old_values: str | None
+    new_values: str | None
+    status_change: str | None
+    reason: str
+    inputs: str
+    may_roll_back: bool
+    threshold: float
+    reverts: int | None = None
+
+
+class FeeChange(NewFeeChange, frozen=True, kw_only=True):
+    """A recorded change; `result` is None while it is under way, or if we died before its end."""
+
+    change_id: int
+    at_ns: int
+    result: str | None
+    error: str | None
+    completed_ns: int | None
+    last_seen_ns: int
+
+
+class PastChanges(Struct, frozen=True, kw_only=True):
+    """What limits the next change of a channel.  A write whose end is not known counts as written."""
+
+    last_change_ns: int | None = None
+    changes_last_day: int = 0
+    rolled_back_ns: int | None = None
+
+
+_COLUMNS = (
+    "change_id, at_ns, result, error, completed_ns, last_seen_ns, channel_point, scid, kind, rule, strategy, "
+    "old_values, new_values, status_change, reason, inputs, may_roll_back, threshold, reverts"
+)
+_NAMES = tuple(_COLUMNS.replace("\n", " ").split(", "))
+_WRITTEN = "kind IN ('update', 'rollback') AND (result IS NULL OR result <> 'failed')"
+
+
+class FeeJournal:
+    """The recorded changes of one node.  `read_only` opens without creating or migrating anything."""
+
+    def __init__(self, path: Path, node_name: str | None, *, read_only: bool = False) -> None:
+        self.path = path
+        self._con = open_reader(path) if read_only else open_writer(path)
+        try:
+            with explained(path):
+                self.node_id = self._find_node(node_name, create=not read_only)
+        except BaseException:
+            self._con.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._con.close()
+
+    def begin(self, changes: Sequence[NewFeeChange], at_ns: int) -> list[int]:
+        """Record what is about to be sent, all in one transaction; return its numbers."""
+        with explained(self.path), transaction(self._con):
+            return [self._insert(change, at_ns) for change in changes]
+
+    def complete(self, change_id: int, result: str, error: str | None, at_ns: int) -> None:
+        """Record how a change ended."""
+        with explained(self.path), transaction(self._con):
+            self._con.execute(
+                "UPDATE fee_change SET result = ?, error = ?, completed_ns = ? WHERE change_id = ?",
+                (result, error, at_ns, change_id),
+            )
+
+    def note(self, held_back: Sequence[NewFeeChange], at_ns: int) -> None:
+        """Record what was not sent and why; what repeats the channel's latest row only renews its time."""
+        with explained(self.path), transaction(self._con):
+            for change in held_back:
+                row = self._con.execute(
+                    """SELECT change_id, kind, rule, new_values FROM fee_change
+                       WHERE node_id = ? AND channel_point = ? ORDER BY change_id DESC LIMIT 1""",
+                    (self.node_id, change.channel_point),
+                ).fetchone()
+                if row is not None and row[1:] == (change.kind, change.rule, change.new_values):
+                    self._con.execute("UPDATE fee_change SET last_seen_ns = ? WHERE change_id = ?", (at_ns, row[0]))
+                else:
+                    self._insert(change, at_ns)
+
+    def past(self, now_ns: int) -> dict[str, PastChanges]:
+        """Return what limits the next change, by channel point."""
+        with explained(self.path):
+            rows = self._con.execute(
+                f"""SELECT channel_point, max(at_ns), sum(at_ns > ?), max(CASE WHEN kind = 'rollback' THEN at_ns END)
+                    FROM fee_change WHERE node_id = ? AND {_WRITTEN} GROUP BY channel_point""",
+                (now_ns - DAY_NS, self.node_id),
+            ).fetchall()
+        return {
+            point: PastChanges(last_change_ns=last, changes_last_day=count, rolled_back_ns=rolled_back)
+            for point, last, count, rolled_back in rows
+        }
+
+    def latest_written(self) -> list[FeeChange]:
+        """Return the last change of each channel that reached the node."""
+        return self._select(
+            f"""change_id IN (SELECT max(change_id) FROM fee_change WHERE node_id = ? AND {_WRITTEN}
+                GROUP BY channel_point) ORDER BY at_ns""",
+            (self.node_id,),
+        )
+
+    def changes(self, since_ns: int = 0, *, limit: int = 200) -> list[FeeChange]:
+        """Return what was done and held back, the newest first."""
+        return self._select(
+            "node_id = ? AND last_seen_ns >= ? ORDER BY change_id DESC LIMIT ?", (self.node_id, since_ns, limit)
+        )
+
+    def _select(self, where: str, values: Sequence[object]) -> list[FeeChange]:
+        with explained(self.path):
+            rows = self._con.execute(f"SELECT {_COLUMNS} FROM fee_change WHERE {where}", tuple(values)).fetchall()
+        found = []
+        for row in rows:
+            fields = dict(zip(_NAMES, row, strict=True))
+            fields["may_roll_back"] = bool(fields["may_roll_back"])
+            found.append(FeeChange(**fields))
+        return found
+
+    def _insert(self, change: NewFeeChange, at_ns: int) -> int:
+        cursor = self._con.execute(
+            """INSERT INTO fee_change (node_id, channel_point, scid, at_ns, kind, rule, strategy, old_values,
+                 new_values, status_change, reason, inputs, may_roll_back, threshold, reverts, last_seen_ns)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            (
+                self.node_id, change.channel_point, change.scid, at_ns, change.kind, change.rule, change.strategy,
+                change.old_values, change.new_values, change.status_change, change.reason, change.inputs,
+                change.may_roll_back, change.threshold, change.reverts, at_ns,
+            ),
+        )  # fmt: skip
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def _find_node(self, name: str | None, *, create: bool) -> int:
+        where = "" if name is None else "WHERE name = ?"
+        values = () if name is None else (name,)
+        row = self._con.execute(f"SELECT node_id FROM node {where} ORDER BY node_id LIMIT 1", values).fetchone()
+        if row is not None:
+            return int(row[0])
+        if not create or name is None:
+            raise StoreError(f"{self.path} holds no node {name or ''}: run 'lnflow monitor' first")
+        with transaction(self._con):
+            cursor = self._con.execute("INSERT INTO node (name) VALUES (?)", (name,))
+            assert cursor.lastrowid is not None
+            self._con.execute("INSERT INTO node_state (node_id) VALUES (?)", (cursor.lastrowid,))
+        return cursor.lastrowid
