@@ -117,9 +117,10 @@ class Forwards:
 
     def _ordered(self, index: str, start: int) -> Iterable[Row]:
         if index == "created":
-            for number in range(max(start, 1), self.created + 1):
-                if (row := self._rows.get(number)) is not None:
-                    yield row
+            numbers: Iterable[int] = range(max(start, 1), self.created + 1)
+            if self.created > 4 * len(self._rows):  # most are deleted: do not walk the gaps
+                numbers = (n for n in sorted(self._rows) if n >= start)
+            yield from (row for n in numbers if (row := self._rows.get(n)) is not None)
             return
         if start == 0:
             yield from (row for row in self._rows.values() if row.updated_index is None)
