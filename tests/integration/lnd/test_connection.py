@@ -207,6 +207,24 @@ async def test_a_rotated_certificate_is_read_anew(lnd: LndServer) -> None:
         assert (await reader.node_info()).alias == "router"
 
 
+async def test_a_credential_that_is_missing_while_it_is_replaced_is_waited_for(lnd: LndServer) -> None:
+    """At the start it is the operator's mistake; later it is most likely LND writing a new one."""
+    certificate = lnd.directory.tls_cert.read_bytes()
+    async with reader_of(lnd) as reader:
+        lnd.directory.tls_cert.write_bytes(b"")
+        with pytest.raises(ConfigurationError, match="not a PEM certificate"):
+            await reader.node_info()
+        lnd.directory.tls_cert.write_bytes(certificate)
+        await reader.node_info()
+        lnd.directory.tls_cert.write_bytes(b"")
+        with pytest.raises(NodeUnavailable, match="not a PEM certificate"):
+            await reader.node_info()
+        with pytest.raises(NodeUnavailable, match="not a PEM certificate"):
+            await asyncio.to_thread(reader.htlc_stream().run, lambda raw: None)
+        lnd.directory.tls_cert.write_bytes(certificate)
+        await reader.node_info()
+
+
 @pytest.mark.parametrize(
     "method",
     [methods.UPDATE_CHANNEL_POLICY, methods.SEND_PAYMENT_V2, methods.ADD_INVOICE, "/lnrpc.Lightning/StopDaemon"],

@@ -7,7 +7,6 @@ their files change or the connection was lost.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection
-from pathlib import Path
 from typing import TypeVar
 
 import grpc
@@ -15,10 +14,10 @@ import grpc.aio
 import stamina
 from google.protobuf.message import Message
 
-from lnflow.domain.errors import LnflowError, NodeUnavailable
+from lnflow.domain.errors import ConfigurationError, LnflowError, NodeUnavailable
 from lnflow.nodes.lnd.channel import open_channel
 from lnflow.nodes.lnd.credentials import Credentials, LndConnection, load_credentials
-from lnflow.nodes.lnd.errors import translate
+from lnflow.nodes.lnd.errors import translate, unless_replaced
 from lnflow.nodes.lnd.wire import methods
 
 _Reply = TypeVar("_Reply", bound=Message)
@@ -32,6 +31,7 @@ class _Link:
     """One gRPC channel with the credentials it was opened with; closed when its last call is over."""
 
     def __init__(self, connection: LndConnection) -> None:
+        self.files = connection.file_stamps()
         self.credentials: Credentials = load_credentials(connection)
         self.channel = open_channel(connection, self.credentials)
         self.calls = 0
@@ -56,7 +56,7 @@ class LndClient:
         self._allowed = frozenset(allowed)
         self._attempts = attempts
         self._link: _Link | None = None
-        self._link_files: tuple[tuple[int, int] | None, ...] = ()
+        self._has_connected = False
 
     async def call(
         self,
@@ -79,7 +79,7 @@ class LndClient:
     async def stream(self, method: str, request: Message, reply: type[_Reply]) -> AsyncGenerator[_Reply, None]:
         """Yield the messages of a server stream on a connection of its own; raise when it ends."""
         self._check_allowed(method)
-        link = _Link(self.connection)
+        link = self._new_link()
         try:
             call = link.channel.unary_stream(
                 method, request_serializer=_serialize, response_deserializer=reply.FromString
@@ -87,7 +87,7 @@ class LndClient:
             async for message in call:
                 yield message
         except grpc.aio.AioRpcError as exc:
-            raise self._translated(exc, method) from exc
+            raise self._translated(exc, method, link) from exc
         finally:
             await link.channel.close()
         raise NodeUnavailable(f"LND at {self.connection.target} ended {method.rpartition('/')[2]}")
@@ -110,22 +110,30 @@ class LndClient:
             if exc.code() is grpc.StatusCode.UNAVAILABLE and self._link is link:
                 self._link = None  # the next call connects anew, with the credentials of then
                 link.retired = True
-            raise self._translated(exc, method) from exc
+            raise self._translated(exc, method, link) from exc
         finally:
             link.calls -= 1
             await link.close_if_idle()
 
     async def _current_link(self) -> _Link:
-        files = tuple(_stamp(path) for path in self.connection.files)
         link = self._link
-        if link is not None and files != self._link_files:
+        if link is not None and link.files != self.connection.file_stamps():
             self._link = None
             link.retired = True
             await link.close_if_idle()
             link = None
         if link is None:
-            link = self._link = _Link(self.connection)
-            self._link_files = files
+            link = self._link = self._new_link()
+        return link
+
+    def _new_link(self) -> _Link:
+        try:
+            link = _Link(self.connection)
+        except ConfigurationError as exc:
+            if self._has_connected:  # what was right before is being replaced, it seems
+                raise NodeUnavailable(str(exc)) from exc
+            raise
+        self._has_connected = True
         return link
 
     def _check_allowed(self, method: str) -> None:
@@ -135,18 +143,10 @@ class LndClient:
     def _metadata(self, method: str, link: _Link) -> tuple[tuple[str, str], ...]:
         return () if method in methods.METHODS_WITHOUT_MACAROON else link.credentials.macaroon_metadata
 
-    def _translated(self, exc: grpc.aio.AioRpcError, method: str) -> LnflowError:
-        return translate(exc.code(), exc.details() or "", method=method, connection=self.connection)
+    def _translated(self, exc: grpc.aio.AioRpcError, method: str, link: _Link) -> LnflowError:
+        error = translate(exc.code(), exc.details() or "", method=method, connection=self.connection)
+        return unless_replaced(error, link.files, self.connection)
 
 
 def _serialize(message: Message) -> bytes:
     return message.SerializeToString()
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    """Return what changes when a file is replaced; None if it is not there."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_ino

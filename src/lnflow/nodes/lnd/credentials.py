@@ -41,11 +41,10 @@ class LndConnection:
     """The name the certificate must have, where it differs from the host of `target`."""
     allow_spending_credential: bool = False
 
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The files that hold its credentials: when one changes, connect anew."""
+    def file_stamps(self) -> tuple[tuple[int, int] | None, ...]:
+        """Return what changes when a file of its credentials is replaced: then connect anew."""
         paths = (self.cert_path, self.macaroon_path, self.lndconnect_file)
-        return tuple(path for path in paths if path is not None)
+        return tuple(_stamp(path) for path in paths if path is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +66,14 @@ class LndConnectUri:
 
     target: str
     credentials: Credentials
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino
 
 
 def load_credentials(connection: LndConnection) -> Credentials:

@@ -17,12 +17,14 @@ class NodeHasNone(NodeRefused):
     """LND knows no such thing (a channel edge, a node of the graph)."""
 
 
+_NO_ROOT_KEY = "cannot retrieve macaroon: cannot get macaroon:"
+
 _NOT_READY = (
     ("wallet locked", "its wallet is locked: run `lncli unlock`"),
     ("wallet not created", "it has no wallet yet: run `lncli create`"),
     ("waiting to start", "it waits to become the leader of its cluster"),
     ("the RPC server is in the process of starting up", "it is starting"),
-    ("cannot retrieve macaroon", "it is shutting down, or its wallet is locked"),
+    (f"{_NO_ROOT_KEY} macaroon store is locked", "it is shutting down, or its wallet is locked"),
     ("subscription server shutting down", "it is shutting down"),
     ("htlc event subscription terminated", "it ended the event stream (it is shutting down)"),
     ("unknown fail resolution", "LND before 0.21 ends the event stream on such a payment; it can be opened again"),
@@ -30,6 +32,7 @@ _NOT_READY = (
 
 _BAD_MACAROON = (
     ("verification failed", "it does not accept the macaroon: it belongs to another node, was revoked, or expired"),
+    (f"{_NO_ROOT_KEY} root key", "it does not accept the macaroon: it was revoked (lncli deletemacaroonid)"),
     ("cannot determine data format", "no macaroon was sent: give one with --macaroon-path"),
     ("expected 1 macaroon", "no macaroon was sent: give one with --macaroon-path"),
 )
@@ -96,6 +99,15 @@ def translate(code: grpc.StatusCode, details: str, *, method: str, connection: L
 
 
 _DENIED = frozenset({grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED})
+
+
+def unless_replaced(
+    error: LnflowError, files: tuple[tuple[int, int] | None, ...], connection: LndConnection
+) -> LnflowError:
+    """Return the error, but as worth another try if the credentials it is about were replaced meanwhile."""
+    if isinstance(error, NodeRefused) and files != connection.file_stamps():
+        return NodeUnavailable(f"{error} (its files have just been replaced)")
+    return error
 
 
 def _unreachable(where: str, details: str, connection: LndConnection) -> LnflowError:

@@ -13,11 +13,11 @@ from typing import Any
 import grpc
 from msgspec import structs
 
-from lnflow.domain.errors import LnflowError, NodeUnavailable
+from lnflow.domain.errors import ConfigurationError, LnflowError, NodeUnavailable
 from lnflow.domain.htlc import StreamEvent
 from lnflow.nodes.lnd.channel import open_stream_channel
 from lnflow.nodes.lnd.credentials import LndConnection, load_credentials
-from lnflow.nodes.lnd.errors import translate
+from lnflow.nodes.lnd.errors import translate, unless_replaced
 from lnflow.nodes.lnd.events import DecodeCounts
 from lnflow.nodes.lnd.proto_events import decode_event
 from lnflow.nodes.lnd.state import SUBSCRIBABLE, state_problem
@@ -37,6 +37,7 @@ class LndHtlcStream:
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
         self._channel: grpc.Channel | None = None
+        self._files = connection.file_stamps()
         self.counts = DecodeCounts()
 
     def run(self, deliver: Callable[[bytes], None]) -> None:
@@ -46,7 +47,12 @@ class LndHtlcStream:
         waiting for its readiness would miss what it tells first.  Raises `NodeUnavailable` or `NodeRefused`
         when the stream ends.
         """
-        channel = open_stream_channel(self._connection, credentials := load_credentials(self._connection))
+        self._files = self._connection.file_stamps()
+        try:
+            credentials = load_credentials(self._connection)
+        except ConfigurationError as exc:  # they were right when we began: they are being replaced, it seems
+            raise NodeUnavailable(str(exc)) from exc
+        channel = open_stream_channel(self._connection, credentials)
         with self._lock:
             self._channel = channel
         if self._cancelled.is_set():  # cancelled before there was a channel to close
@@ -102,4 +108,5 @@ class LndHtlcStream:
 
     def _translated(self, error: Any, method: str) -> LnflowError:
         # a failed call is an RpcError that is a Call too, which the type of the exception does not say
-        return translate(error.code(), error.details() or "", method=method, connection=self._connection)
+        ours = translate(error.code(), error.details() or "", method=method, connection=self._connection)
+        return unless_replaced(ours, self._files, self._connection)
