@@ -6,7 +6,6 @@ A check that fails ends its chain: what builds on it is not asked.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from lnflow.advice.documents import Check, CheckStatus, DoctorDocument
 from lnflow.domain.channel import NodeInfo
 from lnflow.domain.errors import ConfigurationError, LnflowError, NodeRefused, NodeUnavailable
 from lnflow.domain.time import DAY_NS, SECOND_NS, Clock, iso_utc
+from lnflow.nodes.lnd.certificate import probe_certificate
 from lnflow.nodes.lnd.credentials import Credentials, LndConnection, load_credentials
 from lnflow.nodes.lnd.macaroon import read_powers
 from lnflow.nodes.lnd.reader import MIN_VERSION, LndReader
@@ -26,7 +26,6 @@ BEST_VERSION = (0, 21, 0)
 """From here on no payer can end the event stream."""
 CERTIFICATE_WARNING_NS = 30 * DAY_NS
 LOW_COVERAGE = 0.9
-_HANDSHAKE_S = 5.0
 
 
 async def examine(
@@ -132,22 +131,11 @@ def _check_sync(info: NodeInfo) -> Check:
 
 
 async def _check_certificate(connection: LndConnection, now_ns: int) -> Check | None:
-    """Return when the certificate expires; None where it cannot be told (Unix socket, public authority)."""
-    if connection.cert_path is None or connection.target.startswith("unix:"):
+    """Return when the certificate expires; None where a handshake of our own does not tell (gRPC's has)."""
+    report = await asyncio.to_thread(probe_certificate, connection)
+    if report.expires_at is None:
         return None
-    host, _, port = connection.target.rpartition(":")
-    try:
-        context = ssl.create_default_context(cafile=str(connection.cert_path))
-        context.check_hostname = False
-        async with asyncio.timeout(_HANDSHAKE_S):
-            _, writer = await asyncio.open_connection(host.strip("[]"), int(port), ssl=context)
-    except (OSError, TimeoutError):
-        return None  # the gRPC call has told what there is to tell
-    try:
-        peer = writer.get_extra_info("peercert")
-    finally:
-        writer.close()
-    expires_ns = int(ssl.cert_time_to_seconds(peer["notAfter"])) * SECOND_NS
+    expires_ns = int(report.expires_at.timestamp()) * SECOND_NS
     if expires_ns - now_ns < CERTIFICATE_WARNING_NS:
         return _warn(
             "certificate",
