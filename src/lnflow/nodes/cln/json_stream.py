@@ -12,6 +12,9 @@ from collections.abc import Generator
 from decimal import Decimal
 from typing import Any, NoReturn
 
+import msgspec
+from msgspec import Raw
+
 from lnflow.domain.errors import InputError
 
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+("|\Z|\\\Z)|[{}\[\]]', re.DOTALL)
@@ -49,6 +52,10 @@ class MessageSplitter:
                 if opening < 0:
                     done = position = len(buffer)
                     break
+                if (message := _line(buffer, opening)) is not None:
+                    messages.append(message)
+                    done = position = opening + len(message)
+                    continue
                 self._start, self._depth, position, done = opening, 1, opening + 1, opening
             match = _TOKEN.search(buffer, position)
             if match is None:
@@ -78,6 +85,19 @@ class MessageSplitter:
     def _drop(self, buffer: bytearray, start: int, end: int) -> None:
         if start < end:
             self.dropped_bytes += len(_NOT_SPACE_BYTES.findall(buffer, start, end))
+
+
+def _line(buffer: bytearray, start: int) -> bytes | None:
+    """Return the message that ends with two newlines, as lightningd writes it; None if it is not that simple."""
+    end = buffer.find(b"\n\n", start)
+    if end < 0:
+        return None
+    line = bytes(buffer[start:end])
+    try:
+        msgspec.json.decode(line, type=Raw)
+    except msgspec.DecodeError:
+        return None
+    return line
 
 
 class ArrayReader:
