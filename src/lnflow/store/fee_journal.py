@@ -13,6 +13,7 @@ from lnflow.domain.errors import StoreError
 from lnflow.domain.time import DAY_NS
 from lnflow.store.database import explained, open_reader, open_writer, transaction
 
+NO_NODE = 0  # node numbers start at 1: nothing is recorded for it
 DONE, FAILED, UNVERIFIED = "done", "failed", "unverified"
 UPDATE, ROLLBACK = "update", "rollback"
 
@@ -167,8 +168,10 @@ class FeeJournal:
         row = self._con.execute(f"SELECT node_id FROM node {where} ORDER BY node_id LIMIT 1", values).fetchone()
         if row is not None:
             return int(row[0])
-        if not create or name is None:
-            raise StoreError(f"{self.path} holds no node {name or ''}: run 'lnflow monitor' first")
+        if not create:
+            return NO_NODE
+        if name is None:
+            raise StoreError(f"{self.path} holds no node yet: name yours with --node")
         with transaction(self._con):
             cursor = self._con.execute("INSERT INTO node (name) VALUES (?)", (name,))
             assert cursor.lastrowid is not None
