@@ -6,6 +6,7 @@ their files change or the connection was lost.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, Collection
 from typing import TypeVar
 
@@ -21,6 +22,9 @@ from lnflow.nodes.lnd.errors import translate, unless_replaced
 from lnflow.nodes.lnd.wire import methods
 
 _Reply = TypeVar("_Reply", bound=Message)
+
+# It warns of every retry in two words without a cause; our own errors and log lines tell more
+logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 DEADLINE_S = 30.0
 LONG_DEADLINE_S = 300.0
