@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -73,7 +74,7 @@ async def test_a_grpc_client_reads_all_events_in_order(tmp_path: Path, rate: flo
     await server.stop()
 
 
-async def test_it_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
+async def test_it_runs_in_a_process_of_its_own_and_can_be_frozen(tmp_path: Path) -> None:
     command = ["-m", "lnflow.simulation.lnd_server", "--directory", str(tmp_path), "--events", "300", "--channels", "4"]
     process = await asyncio.create_subprocess_exec(
         sys.executable, *command, stdout=asyncio.subprocess.PIPE, env=os.environ
@@ -88,6 +89,12 @@ async def test_it_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
             call = client.stream(methods.SUBSCRIBE_HTLC_EVENTS)
             assert len([await call.read() for _ in range(301)]) == 301
             call.cancel()
+            os.kill(ready["pid"], signal.SIGSTOP)
+            frozen = asyncio.ensure_future(client.call(methods.GET_STATE, pb.GetStateRequest(), pb.GetStateResponse))
+            await asyncio.wait([frozen], timeout=0.2)
+            assert not frozen.done()
+            os.kill(ready["pid"], signal.SIGCONT)
+            assert (await frozen).state == pb.SERVER_ACTIVE
     finally:
         process.kill()
         await process.wait()

@@ -133,6 +133,15 @@ async def test_a_method_can_be_denied_and_a_call_can_fail_once(lnd: LndServer, c
     assert await failure(get_info(client)) == (UNKNOWN, "permission denied")
 
 
+async def test_a_slow_node_exceeds_the_deadline_of_a_call(lnd: LndServer) -> None:
+    credentials = grpc.ssl_channel_credentials(lnd.directory.tls_cert.read_bytes())
+    lnd.unary_latency_s = 60.0
+    async with grpc.aio.secure_channel(lnd.target, credentials) as channel:
+        hasty: Any = channel.unary_unary(methods.GET_STATE)
+        code, _ = await failure(hasty(b"", timeout=0.2))
+    assert code is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
 async def test_what_lnd_does_not_have_is_unimplemented(client: Client) -> None:
     code, _ = await failure(client.call("/lnrpc.Lightning/SendPaymentSync", pb.GetInfoRequest(), pb.GetInfoResponse))
     assert code is grpc.StatusCode.UNIMPLEMENTED
@@ -376,6 +385,15 @@ async def test_a_stopping_lnd_refuses_new_streams_while_its_state_is_still_activ
     lnd.lock_macaroon_store()
     code, text = await failure(get_info(client))
     assert (code, text.startswith("cannot retrieve macaroon")) == (UNKNOWN, True)
+
+
+async def test_a_client_that_does_not_read_cannot_hold_up_a_restart(lnd: LndServer, client: Client) -> None:
+    """Its windows are full, so its stream cannot even be told that it ends."""
+    await client.htlc_events()
+    for _ in range(200):
+        lnd.htlc_events.push(bytes(100_000))
+    await asyncio.wait_for(lnd.restart(), 20)
+    assert len(lnd.htlc_events) == 0
 
 
 async def test_a_restart_walks_through_all_states_and_keeps_htlcs(lnd: LndServer, client: Client) -> None:

@@ -4,8 +4,10 @@ It owns how LND 0.18 to 0.21 decides about forwards and how it tells, page by pa
 what arrives at the node and when is left to whoever drives it (the payment world, a test).
 """
 
+from lnflow.simulation.lnd_server.books import LndPeer
 from lnflow.simulation.lnd_server.channels import LndChannel
-from lnflow.simulation.lnd_server.node import Forwarding, LndNode, LndPeer
+from lnflow.simulation.lnd_server.forwarding import Forwarding
+from lnflow.simulation.lnd_server.node import LndNode
 from lnflow.simulation.lnd_server.personality import Personality
 from lnflow.simulation.lnd_server.refusals import ReceiveRefusal, Refusal
 from lnflow.simulation.lnd_server.server import LndServer

@@ -10,8 +10,10 @@ from lnflow.domain.channel import Policy
 from lnflow.domain.htlc import Forward
 from lnflow.nodes.lnd.wire import lnd_pb2 as pb
 from lnflow.simulation.lnd_server import events
+from lnflow.simulation.lnd_server.books import LndPeer
 from lnflow.simulation.lnd_server.channels import LndChannel
-from lnflow.simulation.lnd_server.node import SETTLE_EVENT_DELAY_NS, LndNode, LndPeer
+from lnflow.simulation.lnd_server.forwarding import SETTLE_EVENT_DELAY_NS
+from lnflow.simulation.lnd_server.node import LndNode
 from lnflow.simulation.lnd_server.refusals import Refusal
 
 _IN_FLIGHT = 40  # how many HTLCs overlap

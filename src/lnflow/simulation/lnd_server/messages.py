@@ -12,7 +12,7 @@ from lnflow.simulation.lnd_server.channels import DUST_LIMIT_SAT, LndChannel
 from lnflow.simulation.lnd_server.personality import Personality
 
 if TYPE_CHECKING:
-    from lnflow.simulation.lnd_server.node import LndNode
+    from lnflow.simulation.lnd_server.books import NodeBooks
 
 INBOUND_FEE_RECORD = 55_555  # TLV type of the inbound fee in a channel_update
 NO_PREIMAGE = "00" * 32
@@ -35,7 +35,7 @@ def channel_point_text(point: pb.ChannelPoint) -> str:
     return f"{txid}:{point.output_index}"
 
 
-def channel(node: LndNode, chan: LndChannel, *, now_ns: int, peer_alias: bool = False) -> pb.Channel:
+def channel(node: NodeBooks, chan: LndChannel, *, now_ns: int, peer_alias: bool = False) -> pb.Channel:
     """Return the channel as ListChannels shows it."""
     active = node.is_active(chan)
     since_s = max(0, now_ns - chan.active_since_ns) // SECOND_NS
@@ -101,7 +101,7 @@ def channel(node: LndNode, chan: LndChannel, *, now_ns: int, peer_alias: bool = 
 
 
 def close_summary(
-    node: LndNode, chan: LndChannel, close_type: pb.ChannelCloseSummary.ClosureType, txid: str
+    node: NodeBooks, chan: LndChannel, close_type: pb.ChannelCloseSummary.ClosureType, txid: str
 ) -> pb.ChannelCloseSummary:
     remote = close_type == pb.ChannelCloseSummary.REMOTE_FORCE_CLOSE
     return pb.ChannelCloseSummary(
@@ -142,7 +142,7 @@ def routing_policy(policy: Policy, personality: Personality) -> pb.RoutingPolicy
     return message
 
 
-def edge(node: LndNode, chan: LndChannel) -> pb.ChannelEdge:
+def edge(node: NodeBooks, chan: LndChannel) -> pb.ChannelEdge:
     """Return the channel as the graph shows it: node 1 has the smaller key."""
     ours = routing_policy(chan.policy, node.personality)
     theirs = routing_policy(chan.peer_policy, node.personality) if chan.peer_policy else None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -17,6 +17,7 @@ from lnflow.nodes.lnd.wire import methods
 from lnflow.simulation.lnd_server import events
 from lnflow.simulation.lnd_server.answers import ANSWERS, CHANGING
 from lnflow.simulation.lnd_server.directory import LndDirectory
+from lnflow.simulation.lnd_server.handlers import Handlers
 from lnflow.simulation.lnd_server.macaroons import Bakery, MacaroonRefused
 from lnflow.simulation.lnd_server.node import LndNode
 from lnflow.simulation.lnd_server.rpc_error import RpcError
@@ -40,17 +41,9 @@ _NOT_READY = {
     pb.LOCKED: "wallet locked, unlock it to enable full RPC access",
     pb.UNLOCKED: "the RPC server is in the process of starting up, but not yet ready to accept calls",
 }
-_STREAMS = {
-    methods.SUBSCRIBE_HTLC_EVENTS: pb.SubscribeHtlcEventsRequest,
-    methods.SUBSCRIBE_CHANNEL_EVENTS: pb.ChannelEventSubscription,
-    methods.SUBSCRIBE_PEER_EVENTS: pb.PeerEventSubscription,
-    methods.SUBSCRIBE_CHANNEL_GRAPH: pb.GraphTopologySubscription,
-}
 
 _GRACE_S = 1.0  # for calls that are being answered while the port closes
 _CLOSED = RpcError("transport is closing", grpc.StatusCode.UNAVAILABLE)
-
-_Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class LndServer:
@@ -107,7 +100,7 @@ class LndServer:
             self.directory.write_certificate(self._certificate)
             self.directory.write_macaroons(self.bakery)
         server = grpc.aio.server(options=_OPTIONS)
-        server.add_generic_rpc_handlers((_Handler(self),))
+        server.add_generic_rpc_handlers((Handlers(self),))
         credentials = grpc.ssl_server_credentials([(self._certificate.key_pem, self._certificate.cert_pem)])
         self.port = server.add_secure_port(f"127.0.0.1:{self.port}", credentials)
         await server.start()
@@ -167,8 +160,10 @@ class LndServer:
         for topic in self._topics.values():
             topic.resume()
             topic.end(TERMINATED, grpc.StatusCode.UNKNOWN, discard=True)
-        for topic in self._topics.values():
-            await topic.wait_for_clients(0)
+        with suppress(TimeoutError):  # a client that does not read keeps its stream until the port closes
+            async with asyncio.timeout(_GRACE_S):
+                for topic in self._topics.values():
+                    await topic.wait_for_clients(0)
 
     def lock_macaroon_store(self) -> None:
         """The last phase of a stop: every call with a macaroon fails."""
@@ -291,50 +286,3 @@ class LndServer:
                     await self._state_changed.wait()
                     if self._closing:
                         raise _CLOSED
-
-
-class _Handler(grpc.GenericRpcHandler):
-    """Routes a full method path to the server; unknown paths are UNIMPLEMENTED."""
-
-    def __init__(self, server: LndServer) -> None:
-        self._server = server
-
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
-        method = handler_call_details.method
-        if method == methods.GET_STATE or method in ANSWERS:
-            return grpc.unary_unary_rpc_method_handler(self._unary(method))
-        if method == methods.SUBSCRIBE_STATE or method in _STREAMS:
-            return grpc.unary_stream_rpc_method_handler(self._stream(method))
-        return None
-
-    def _unary(self, method: str) -> Callable[[bytes, _Context], Awaitable[bytes]]:
-        async def handle(raw: bytes, context: _Context) -> bytes:
-            try:
-                self._server.let_in(method, _macaroons(context))
-                response = await self._server.answer(method, raw)
-            except RpcError as exc:
-                await _abort(context, exc)
-            return response.SerializeToString()
-
-        return handle
-
-    def _stream(self, method: str) -> Callable[[bytes, _Context], AsyncIterator[bytes]]:
-        async def handle(raw: bytes, context: _Context) -> AsyncIterator[bytes]:
-            try:
-                self._server.let_in(method, _macaroons(context))
-                async for message in self._server.stream(method):
-                    yield message
-            except RpcError as exc:
-                await _abort(context, exc)
-
-        return handle
-
-
-def _macaroons(context: _Context) -> list[str]:
-    metadata = context.invocation_metadata() or ()
-    return [str(value) for key, value in metadata if key == "macaroon"]
-
-
-async def _abort(context: _Context, error: RpcError) -> NoReturn:
-    await context.abort(error.code, error.message)
-    raise AssertionError("abort always raises")
