@@ -6,6 +6,7 @@ import asyncio
 import shlex
 import subprocess
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -27,6 +28,11 @@ from lnflow.nodes.lnd.state import READY
 DEADLINE_S = 30
 
 
+def run_command(command: str) -> None:
+    lncli, *arguments = shlex.split(command)
+    subprocess.run([str(binaries_dir() / lncli), *arguments], check=True, capture_output=True, timeout=DEADLINE_S)
+
+
 @pytest.fixture(scope="session")
 def connection(real_network: Network) -> LndConnection:
     """B with the macaroon that our own command bakes."""
@@ -37,8 +43,7 @@ def connection(real_network: Network) -> LndConnection:
     command = bake_command(
         rpc_server=found.target, network=found.network, lnd_dir=found.lnd_dir, save_to=found.macaroon_path.parent
     )
-    lncli, *arguments = shlex.split(command)
-    subprocess.run([str(binaries_dir() / lncli), *arguments], check=True, capture_output=True, timeout=DEADLINE_S)
+    run_command(command)
     again = discover(LndOptions(lnd_dir=node.lnd_dir, grpc_host=node.grpc_host))
     assert again.macaroon_path is not None
     assert again.macaroon_path.name == "monitor.macaroon"
@@ -89,6 +94,19 @@ async def test_the_macaroon_of_another_node_is_refused(real_network: Network) ->
     reader = LndReader(discover(LndOptions(lnd_dir=b.lnd_dir, grpc_host=b.grpc_host, macaroon_path=macaroon)))
     with pytest.raises(NodeRefused, match="does not accept the macaroon"):
         await reader.wait_until_ready()
+    await reader.close()
+
+
+async def test_a_revoked_macaroon_is_refused(real_network: Network, tmp_path: Path) -> None:
+    node = real_network.b
+    lncli = f"lncli --network=simnet --lnddir={node.lnd_dir} --rpcserver={node.grpc_host}"
+    path = tmp_path / "revoked.macaroon"
+    run_command(f"{lncli} bakemacaroon --save_to={path} --root_key_id=777 info:read offchain:read")
+    reader = LndReader(discover(LndOptions(lnd_dir=node.lnd_dir, grpc_host=node.grpc_host, macaroon_path=path)))
+    await reader.wait_until_ready()
+    run_command(f"{lncli} deletemacaroonid 777")
+    with pytest.raises(NodeRefused, match="revoked"):
+        await reader.node_info()
     await reader.close()
 
 
