@@ -11,12 +11,12 @@ from typing import Any
 
 from lnflow.domain.errors import ConfigurationError
 from lnflow.domain.time import SystemClock
+from lnflow.nodes.cln.forwards import Cursor, ForwardReader
 from lnflow.nodes.cln.methods import READ_METHODS
 from lnflow.nodes.cln.observer import TOPICS
 from lnflow.nodes.cln.plugin.inbox import Inbox
 from lnflow.nodes.cln.plugin.manifest import Method, Option, Progress
 from lnflow.nodes.cln.plugin.runtime import InitConfiguration, NodeLogHandler, PluginRuntime, take_stdio
-from lnflow.nodes.cln.reader import Cursor, ForwardReader
 from lnflow.nodes.cln.socket import SocketRpc
 from lnflow.nodes.cln.wire import GetInfo
 

@@ -15,9 +15,9 @@ from tests.integration.cln.schemas import RECORDINGS
 
 from lnflow.domain.errors import NodeRefused, NodeUnavailable
 from lnflow.domain.time import SystemClock
+from lnflow.nodes.cln.forwards import Cursor, ForwardBatch, ForwardReader
 from lnflow.nodes.cln.ledger import Autoclean, LedgerCheck, autoclean, fees_collected_msat
 from lnflow.nodes.cln.methods import READ_METHODS
-from lnflow.nodes.cln.reader import Cursor, ForwardBatch, ForwardReader
 from lnflow.nodes.cln.rows import attempt_of
 from lnflow.nodes.cln.rpc import ClnRpc
 from lnflow.nodes.cln.socket import SocketRpc

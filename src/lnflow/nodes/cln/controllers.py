@@ -1,0 +1,107 @@
+"""Other programs on the node that set fees: CLBOSS and feeadjuster.  We ask them to leave a peer to us, and give
+it back as it was.
+
+CLBOSS replaces the whole set of tags of a node, shows it as `a, b` and reads it as `a,b`: a space makes an
+unknown tag.  So the union is written, without spaces, and what was there before is restored.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct
+
+from lnflow.domain.errors import NodeRefused
+from lnflow.nodes.cln.rpc import ClnRpc
+from lnflow.nodes.cln.wire import HelpReply
+
+logger = logging.getLogger(__name__)
+
+FEE_TAG = "lnfee"
+
+
+class FeeControllers(Struct, frozen=True, kw_only=True):
+    """Who else sets fees here.  Ask again from time to time: plugins come and go."""
+
+    clboss: bool
+    feeadjuster: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(n for n, here in (("CLBOSS", self.clboss), ("feeadjuster", self.feeadjuster)) if here)
+
+
+class _ClbossStatus(Struct, frozen=True):
+    unmanaged: dict[str, Any] = {}
+
+
+class _Toggle(Struct, frozen=True):
+    previous: bool
+    current: bool
+
+
+class _ToggleReply(Struct, frozen=True):
+    forward_event_subscription: _Toggle
+
+
+async def find_controllers(rpc: ClnRpc) -> FeeControllers:
+    """Ask the node which commands it has; a command's row may carry its usage after the name."""
+    rows = (await rpc.call("help", {}, HelpReply)).help
+    commands = {row.command.split()[0] for row in rows if row.command}
+    return FeeControllers(clboss="clboss-unmanage" in commands, feeadjuster="feeadjuster-toggle" in commands)
+
+
+class HandOver:
+    """What we took over, so that `release` gives exactly that back."""
+
+    def __init__(self, rpc: ClnRpc) -> None:
+        self._rpc = rpc
+        self._added: set[str] = set()
+        self._feeadjuster_was_on = False
+
+    @property
+    def peers(self) -> frozenset[str]:
+        """The peers whose fees we asked CLBOSS to leave alone."""
+        return frozenset(self._added)
+
+    async def take(self, peers: Iterable[str], controllers: FeeControllers) -> None:
+        """Have these peers' fees to ourselves; raise `NodeRefused` if somebody does not let go."""
+        if controllers.feeadjuster:
+            reply = await self._rpc.call("feeadjuster-toggle", {"value": False}, _ToggleReply)
+            self._feeadjuster_was_on = self._feeadjuster_was_on or reply.forward_event_subscription.previous
+        if not controllers.clboss:
+            return
+        before = await self._tags()
+        wanted = [peer for peer in peers if FEE_TAG not in before.get(peer, frozenset())]
+        for peer in wanted:
+            self._added.add(peer)
+            await self._set(peer, before.get(peer, frozenset()) | {FEE_TAG})
+        after = await self._tags()
+        kept = [peer for peer in wanted if FEE_TAG not in after.get(peer, frozenset())]
+        if kept:
+            raise NodeRefused(f"CLBOSS still sets the fees of {', '.join(kept)}: they are left to it")
+
+    async def release(self) -> None:
+        """Give back what we took: our tag only, and feeadjuster if it was on."""
+        if self._added:
+            before = await self._tags()
+            for peer in sorted(self._added):
+                await self._set(peer, before.get(peer, frozenset()) - {FEE_TAG})
+                self._added.discard(peer)
+        if self._feeadjuster_was_on:
+            await self._rpc.call("feeadjuster-toggle", {"value": True}, _ToggleReply)
+            self._feeadjuster_was_on = False
+
+    async def _tags(self) -> dict[str, frozenset[str]]:
+        status = await self._rpc.call("clboss-status", {}, _ClbossStatus)
+        return {
+            node: frozenset(tag.strip() for tag in tags.split(",") if tag.strip())
+            for node, tags in status.unmanaged.items()
+            if node != "comment" and isinstance(tags, str)
+        }
+
+    async def _set(self, peer: str, tags: frozenset[str]) -> None:
+        await self._rpc.call("clboss-unmanage", {"nodeid": peer, "tags": ",".join(sorted(tags))}, dict)
+        logger.info("clboss asked: peer=%s unmanaged=%s", peer, ",".join(sorted(tags)) or "-")
