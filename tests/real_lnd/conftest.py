@@ -17,13 +17,14 @@ from pathlib import Path
 import pytest
 from tests.real_lnd.build import binaries_dir, is_built
 from tests.real_lnd.events import EventLog
+from tests.real_lnd.monitor import Monitor
 from tests.real_lnd.network import Network
 from tests.real_lnd.scenario import Outcome, run_scenario
 
 HERE = Path(__file__).parent
 REQUIRED = os.environ.get("LNFLOW_REQUIRE_REAL_LND") == "1"
 SESSION_TIMEOUT_S = 600  # the first test waits for the network and the scenario
-WATCHERS = ["event_log"]
+WATCHERS = ["event_log", "monitored"]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -79,6 +80,16 @@ def event_log(real_network: Network) -> Iterator[EventLog]:
     """What B tells every subscriber, from before the scenario on."""
     with EventLog(real_network.b) as log:
         yield log
+
+
+@pytest.fixture(scope="session")
+def monitored(real_network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Monitor]:
+    """`lnflow monitor` beside B, with a macaroon that can only read, from before the scenario on."""
+    folder = tmp_path_factory.mktemp("monitor")
+    macaroon = folder / "monitor.macaroon"
+    real_network.b.bake_macaroon(macaroon, "info:read", "offchain:read", "onchain:read", "peers:read")
+    with Monitor(real_network.b, macaroon, folder) as monitor:
+        yield monitor
 
 
 @pytest.fixture(scope="session")

@@ -133,12 +133,11 @@ def test_history_and_stream_are_one_row_and_the_history_dates_it(tmp_path: Path)
         with StoreWriter(path, "node") as writer:
             history = Joiner()
             history.add_forward(Forward(IN, OUT, T0 + HOUR_NS - 1, 70_007_000, 70_000_000, 1, 1))
-            steps = [
-                lambda w=writer: write(w, [offered(1), settled(1, late)]),
-                lambda w=writer, h=history: w.write_batch(h.take()),
-            ]
-            for step in steps if order == 0 else reversed(steps):
-                step()
+            facts = history.take()
+            if order:
+                writer.write_batch(facts)
+            write(writer, [offered(1), settled(1, late)])
+            writer.write_batch(facts)
             assert writer._con.execute(
                 "SELECT hour, sum(out_settled), sum(out_settled_live) FROM channel_hour"
                 " GROUP BY hour HAVING sum(out_settled) <> 0"
