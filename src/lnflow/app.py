@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 from lnflow.config import NodeSettings
-from lnflow.domain.errors import LnflowError
+from lnflow.domain.errors import ConfigurationError, LnflowError
 from lnflow.domain.time import Clock, SystemClock
 from lnflow.ingest.collector import Collector
 from lnflow.ingest.status import CollectorStatus
 from lnflow.nodes.lnd.credentials import LNDCONNECT_SCHEME, LndConnection
 from lnflow.nodes.lnd.discovery import LndOptions, discover
+from lnflow.nodes.lnd.fee_facts import LndFeeFacts
+from lnflow.nodes.lnd.fee_writer import FEES_MACAROON, LndFeeWriter, fee_bake_command
 from lnflow.nodes.lnd.reader import LndReader
 from lnflow.nodes.port import NodeReader
+from lnflow.service.pricing import PolicyService
 from lnflow.store.writing import StoreWriter
 
 _LOOK_S = 0.05  # how often the end of a backfill is looked for
@@ -123,3 +127,59 @@ async def backfill(reader: NodeReader, database: Path, node_name: str, clock: Cl
     live.stop()
     await running
     return live.status.backfilled
+
+
+def fee_connection(connection: LndConnection, macaroon_path: str | Path | None) -> LndConnection:
+    """Return the connection for changing prices: the same node with the macaroon that was baked for it.
+
+    Without a path `fees.macaroon` beside the reading one is taken; `ConfigurationError` if there is none.
+    """
+    if macaroon_path is not None:
+        path = Path(macaroon_path).expanduser()
+    elif connection.macaroon_path is not None:
+        path = connection.macaroon_path.parent / FEES_MACAROON
+    else:
+        path = Path(FEES_MACAROON)
+    if not path.exists():
+        raise ConfigurationError(
+            f"{path}: no such file; changing prices needs a macaroon of its own. Bake it:\n"
+            f"  {fee_bake_command(connection)}\n"
+            "and give it with --fee-macaroon-path or [fees] macaroon_path"
+        )
+    return replace(connection, macaroon_path=path, lndconnect=None, lndconnect_file=None)
+
+
+@contextlib.asynccontextmanager
+async def lnd_policy_service(
+    connection: LndConnection,
+    *,
+    config: str,
+    database: Path,
+    node_name: str,
+    stored_name: str | None,
+    fee_macaroon: str | Path | None = None,
+    strict: bool | None = None,
+    clock: Clock | None = None,
+) -> AsyncIterator[PolicyService]:
+    """Lend the policy engine over an LND; the macaroon for fees is looked at only when something is written."""
+    clock = clock or SystemClock()
+    reader = LndReader(connection, clock=clock)
+    try:
+        await reader.wait_until_ready()
+        further = LndFeeFacts(connection, (await reader.node_info()).pubkey)
+        try:
+            yield PolicyService(
+                config=config,
+                node_name=node_name,
+                database=database,
+                stored_name=stored_name,
+                clock=clock,
+                reader=reader,
+                further=further,
+                make_writer=lambda: LndFeeWriter(fee_connection(connection, fee_macaroon)),
+                strict=strict,
+            )
+        finally:
+            await further.close()
+    finally:
+        await reader.close()

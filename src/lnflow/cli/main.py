@@ -19,6 +19,7 @@ COMMANDS = {
     "failures": ("lnflow.cli.failures", "Count refusals by cause, peer, channel, pair or hour."),
     "channels": ("lnflow.cli.channels", "List the channels with flows, income and failures."),
     "channel": ("lnflow.cli.channel", "Show everything about one channel."),
+    "policy": ("lnflow.cli.policy", "Set prices by rules: check, try, apply, watch, take back."),
     "doctor": ("lnflow.cli.doctor", "Check connection, credentials and coverage; say how to mend them."),
     "export": ("lnflow.cli.export", "Write attempts as CSV, JSON or Parquet, or the raw exchange files."),
     "backup": ("lnflow.cli.backup", "Copy the database while it is in use."),

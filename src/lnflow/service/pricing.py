@@ -1,0 +1,333 @@
+"""PolicyService: what the policy commands, the daemon and the Python API ask of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from msgspec import structs
+
+from lnflow.advice.documents import NodeDocument
+from lnflow.domain.channel import NodeInfo
+from lnflow.domain.errors import ConfigurationError, StoreError
+from lnflow.domain.scid import parse_scid
+from lnflow.domain.time import Clock, iso_utc
+from lnflow.nodes.port import FeeFacts, FeeWriter, NodeReader
+from lnflow.pricing.applying import Applied, Calls, apply
+from lnflow.pricing.dialect.check import check, is_fit
+from lnflow.pricing.dialect.load import load_policy_file
+from lnflow.pricing.dialect.policy_file import PolicyFile
+from lnflow.pricing.documents import (
+    ApplyDocument,
+    CallsDocument,
+    ChangeDocument,
+    CheckDocument,
+    MatchedRule,
+    RollbackDocument,
+    StatusDocument,
+    StatusRule,
+    TestChannelDocument,
+    decision_document,
+    errors_of,
+    problem_document,
+    way_of,
+)
+from lnflow.pricing.explain import explain
+from lnflow.pricing.facts import ChannelFacts, Unknown
+from lnflow.pricing.guards import ChannelHistory, Pipeline
+from lnflow.pricing.limits import Rails
+from lnflow.pricing.loading import Sources
+from lnflow.pricing.rollback import Outcome
+from lnflow.pricing.rolling_back import Judged, judge_all, load_record, present_values, reversals, values_from
+from lnflow.pricing.running import PastSource, Plan, apply_plan, load_histories, plan_run
+from lnflow.service.missed import missed_by_channel
+from lnflow.store.fee_journal import FeeChange, FeeJournal
+from lnflow.store.reading import StoreReader
+
+WriterMaker = Callable[[], FeeWriter]
+SHOWN_CHANGES = 200
+NO_RAILS = Rails()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyService:
+    """One node under one policy file.  The file is read anew for every answer."""
+
+    config: str
+    node_name: str
+    database: Path
+    stored_name: str | None
+    """The node's name in the store; None: the store's first."""
+    clock: Clock
+    reader: NodeReader | None = None
+    further: FeeFacts | None = None
+    make_writer: WriterMaker | None = None
+    """Called only when something is to be written."""
+    strict: bool | None = None
+    rails: Rails = NO_RAILS
+    """The operator's, over those of the file."""
+
+    # -- answers ----------------------------------------------------------------------------------------
+
+    def load(self) -> PolicyFile:
+        file = load_policy_file(self.config, strict=self.strict)
+        return structs.replace(
+            file, settings=structs.replace(file.settings, rails=_over(self.rails, file.settings.rails))
+        )
+
+    async def check(self) -> CheckDocument:
+        """Return what is wrong with the file; with a reader also which channels each rule decides."""
+        file = self.load()
+        problems = check(file)
+        plan = None if self.reader is None or file.ini.problems else await self._plan(file)
+        deciding = {} if plan is None else _channels_by_section(plan)
+        return CheckDocument(
+            config=self.config,
+            ok=is_fit(problems),
+            dialect="lnflow" if file.lnflow else "charge-lnd",
+            compat="strict" if file.strict else "safe",
+            errors=[problem_document(p) for p in problems],
+            rules=[
+                MatchedRule(
+                    section=rule.name,
+                    line=rule.line,
+                    strategy=rule.entries["strategy"].value if "strategy" in rule.entries else None,
+                    channels=None if plan is None else deciding.get(rule.name, []),
+                )
+                for rule in file.all_rules
+            ],
+            channels=None if plan is None else [decision_document(d) for d in plan.decisions],
+        )
+
+    async def apply(self, *, act: bool) -> ApplyDocument:
+        """Return what the file does to every channel; with `act` it is done."""
+        file = self.load()
+        plan = await self._plan(file)
+        applied = Applied(results={}, calls=Calls())
+        if act:
+            applied = await self._write(plan)
+        return ApplyDocument(
+            dry_run=not act,
+            config=self.config,
+            node=self._node(plan.loaded.info),
+            channels=[decision_document(d, applied.results.get(d.channel_point)) for d in plan.decisions],
+            calls=_calls(applied.calls),
+            errors=errors_of(list(file.problems), plan.decisions),
+        )
+
+    async def test_channel(self, ident: str) -> TestChannelDocument:
+        """Return how one channel's decision comes about."""
+        file = self.load()
+        plan = await self._plan(file)
+        channel = _named(plan.loaded.channels, ident)
+        history = plan.histories.get(channel.channel_point, ChannelHistory())
+        explanation = explain(file, channel, plan.loaded.node, history, plan.pipeline)
+        rules, overlay, guards = way_of(explanation)
+        decision = explanation.guarded.decision
+        return TestChannelDocument(
+            dry_run=True,
+            config=self.config,
+            node=self._node(plan.loaded.info),
+            channels=[decision_document(decision)],
+            calls=CallsDocument(),
+            errors=errors_of([], [decision]),
+            rules=rules,
+            overlay=overlay,
+            guards=guards,
+        )
+
+    async def status(self, next_run: str | None = None) -> StatusDocument:
+        """Return the rules with their last changes, and the journal; nothing is asked of the node."""
+        file = self.load() if self.config else None
+        changes = self._changes()
+        last = {c.rule: iso_utc(c.at_ns) for c in reversed(changes) if c.rule and c.kind in ("update", "rollback")}
+        channels: dict[str, set[str]] = {}
+        for c in changes:
+            channels.setdefault(c.rule or "", set()).add(c.channel_point)
+        rules = () if file is None else file.all_rules
+        return StatusDocument(
+            config=self.config or None,
+            rules=[
+                StatusRule(
+                    section=rule.name,
+                    line=rule.line,
+                    channels=len(channels.get(rule.name, ())),
+                    last_change=last.get(rule.name),
+                )
+                for rule in rules
+            ],
+            changes=[_change(c, None) for c in changes],
+            next_run=next_run,
+        )
+
+    async def rollback(self, *, act: bool) -> RollbackDocument:
+        """Judge our last change of every channel; with `act` take back those that hurt."""
+        reader = self._reader()
+        now_ns = self.clock.now_ns()
+        if not self.database.exists():
+            return RollbackDocument(dry_run=not act, changes=[], calls=CallsDocument())
+        record = load_record(self.database, self.stored_name, now_ns)
+        present, facts = await present_values(reader)
+        judged = judge_all(record, present, now_ns)
+        calls = Calls()
+        results: dict[str, str | None] = {}
+        if act and any(one.judgement.outcome is Outcome.REVERT for one in judged):
+            histories = load_histories(self._past(), now_ns)
+            pipeline = Pipeline(now_ns=now_ns, lnflow=True, rails=self._rails(), positive_inbound=True)
+            changes = reversals(judged, facts, histories, pipeline)
+            with ExitStack() as stack:
+                journal = stack.enter_context(FeeJournal(self.database, self.node_name))
+                writer = self._writer()
+                try:
+                    applied = await apply(changes, reader, writer, journal, self.clock.now_ns)
+                finally:
+                    await writer.close()
+            calls = applied.calls
+            for change in changes:
+                decision = change.decision
+                held = None if decision.writes else decision.reason
+                written = applied.results.get(decision.channel_point)
+                results[decision.channel_point] = held if written is None else written.error
+        return RollbackDocument(
+            dry_run=not act,
+            changes=[_change(one.change, one, results.get(one.change.channel_point)) for one in judged],
+            calls=_calls(calls),
+        )
+
+    # -- inside -----------------------------------------------------------------------------------------
+
+    async def _plan(self, file: PolicyFile) -> Plan:
+        now_ns = self.clock.now_ns()
+        with ExitStack() as stack:
+            store = self._open_store(stack)
+            return await plan_run(file, self._sources(store, now_ns), self._past(), now_ns)
+
+    async def _write(self, plan: Plan) -> Applied:
+        with FeeJournal(self.database, self.node_name) as journal:
+            writer = self._writer()
+            try:
+                return await apply_plan(plan, Sources(reader=self._reader()), writer, journal, self.clock.now_ns)
+            finally:
+                await writer.close()
+
+    def _open_store(self, stack: ExitStack) -> StoreReader | None:
+        if not self.database.exists():
+            return None
+        try:
+            return stack.enter_context(StoreReader(self.database, self.stored_name))
+        except (StoreError, ConfigurationError):
+            return None  # a store without this node knows nothing of it
+
+    def _sources(self, store: StoreReader | None, now_ns: int) -> Sources:
+        missed = None
+        if store is not None:
+            known = store
+
+            def missed(window_s: int) -> dict[str, int] | Unknown:
+                found = missed_by_channel(known, window_s, now_ns)
+                return found if isinstance(found, Unknown) else dict(found)
+
+        return Sources(reader=self._reader(), further=self.further, store=store, missed=missed)
+
+    def _past(self) -> PastSource | None:
+        return PastSource(database=self.database, node_name=self.stored_name) if self.database.exists() else None
+
+    def _reader(self) -> NodeReader:
+        if self.reader is None:
+            raise ConfigurationError("this needs the node: say how to reach it (--lnd-dir, --grpc-host …)")
+        return self.reader
+
+    def _writer(self) -> FeeWriter:
+        if self.make_writer is None:
+            raise ConfigurationError("nothing may be written here")
+        return self.make_writer()
+
+    def _rails(self) -> Rails:
+        return self.load().settings.rails if self.config else self.rails
+
+    def _changes(self) -> list[FeeChange]:
+        if not self.database.exists():
+            return []
+        with FeeJournal(self.database, self.stored_name, read_only=True) as journal:
+            return journal.changes(limit=SHOWN_CHANGES)
+
+    def _node(self, info: NodeInfo) -> NodeDocument:
+        return NodeDocument(
+            name=self.node_name,
+            pubkey=info.pubkey,
+            alias=info.alias,
+            implementation=info.implementation,
+            network=info.network,
+        )
+
+
+def failed(document: ApplyDocument) -> bool:
+    """Tell whether a run ends with exit code 1: the file is wrong somewhere, or the node refused."""
+    return bool(document.errors) or any(c.action == "error" or c.error for c in document.channels)
+
+
+def _over(rails: Rails, base: Rails) -> Rails:
+    """Return the tighter of two sets of rails, value by value."""
+    found: dict[str, int | None] = {}
+    for name in Rails.__struct_fields__:
+        values = [v for v in (getattr(rails, name), getattr(base, name)) if v is not None]
+        found[name] = (max if name.startswith("min_") else min)(values, default=None)
+    return Rails(**found)
+
+
+def _channels_by_section(plan: Plan) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for decision in plan.decisions:
+        if decision.policy is not None:
+            found.setdefault(decision.policy, []).append(decision.scid_text)
+    return found
+
+
+def _named(channels: list[ChannelFacts], ident: str) -> ChannelFacts:
+    wanted = ident.strip()
+    scid: int | None = None
+    if wanted.count(":") != 1:
+        try:
+            scid = parse_scid(wanted)
+        except ValueError:
+            scid = None
+    found = [
+        c
+        for c in channels
+        if (scid is not None and scid in (c.scid, *c.other_scids))
+        or wanted in (c.channel_point, c.peer.pubkey, c.peer.alias)
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ConfigurationError(f"{ident!r} names {len(found)} channels: {', '.join(c.name for c in found)}")
+    raise ConfigurationError(
+        f"the node has no channel {ident!r}: give its short channel id (840000x12x1), channel point or peer"
+    )
+
+
+def _calls(calls: Calls) -> CallsDocument:
+    return CallsDocument(update_channel_policy=calls.update_channel_policy, update_chan_status=calls.update_chan_status)
+
+
+def _change(change: FeeChange, judged: Judged | None, error: str | None = None) -> ChangeDocument:
+    judgement = None if judged is None else judged.judgement
+    return ChangeDocument(
+        at=iso_utc(change.at_ns),
+        channel_point=change.channel_point,
+        scid=change.scid,
+        kind=change.kind,
+        rule=change.rule,
+        strategy=change.strategy,
+        old=values_from(change.old_values),
+        new=values_from(change.new_values),
+        result=change.result,
+        error=error or change.error,
+        why=change.reason,
+        revenue_before=None if judgement is None else judgement.before_msat,
+        revenue_after=None if judgement is None else judgement.after_msat,
+        would_revert=None if judgement is None else judgement.outcome is Outcome.REVERT,
+        reason=None if judgement is None else f"{judgement.outcome.value}: {judgement.reason}",
+    )
