@@ -72,6 +72,8 @@ def check(
     **reach: Unpack[Reach],
 ) -> None:
     """Validate FILE: every key, value, strategy and list, with line numbers.  Needs no node."""
+    if node and file is None and config is None:
+        file, node = node, ""  # `check --node FILE`
     target = resolve_store(database, node or None, settings)
     path = _config(target, file or config)
     from lnflow.cli.policy_tables import draw_check

@@ -1,0 +1,284 @@
+"""`lnflow policy` as a process, against the simulated LND: what is shown, what is written, what is left alone."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import structs
+from tests.fakes.lnd import ALICE_SCID, BOB, BOB_LARGE_SCID, BOB_SMALL_SCID, CAROL_ALIAS_SCID, running_lnd
+from tests.integration.cli.conftest import Lnflow, Result
+
+from lnflow.domain.channel import Policy
+from lnflow.domain.scid import scid_text
+from lnflow.nodes.lnd.wire import methods
+from lnflow.simulation.lnd_server import LndServer
+
+SCIDS = (ALICE_SCID, BOB_LARGE_SCID, BOB_SMALL_SCID, CAROL_ALIAS_SCID)
+STATIC = "[all]\nstrategy = static\nfee_ppm = 400\nbase_fee_msat = 0\n"
+
+
+@pytest.fixture
+async def lnd() -> AsyncIterator[LndServer]:
+    async with running_lnd() as server:
+        yield server
+
+
+def policies(lnd: LndServer) -> dict[int, Policy]:
+    return {scid: structs.replace(lnd.node.channel(scid).policy, last_update_s=None) for scid in SCIDS}
+
+
+class Case:
+    """A policy file and a node."""
+
+    def __init__(self, lnflow: Lnflow, lnd: LndServer, text: str) -> None:
+        self.lnflow, self.lnd = lnflow, lnd
+        self.file = lnflow.home / "policy.conf"
+        self.file.write_text(text)
+
+    def arguments(self, *more: str, macaroon: str = "monitor") -> list[str]:
+        path = self.lnd.directory
+        return [
+            *more,
+            "--grpc-host",
+            self.lnd.target,
+            "--cert-path",
+            str(path.tls_cert),
+            "--macaroon-path",
+            str(path.macaroon(macaroon)),
+        ]
+
+    async def __call__(self, verb: str, *more: str, macaroon: str = "monitor") -> Result:
+        config = [str(self.file)] if verb == "check" else ["-c", str(self.file)]
+        return await self.lnflow("policy", verb, *self.arguments(*more, *config, "--json", macaroon=macaroon))
+
+
+def by_scid(document: Any) -> dict[str, Any]:
+    return {entry["scid"]: entry for entry in document["channels"]}
+
+
+async def test_a_dry_run_shows_every_channel_and_makes_no_changing_call(lnflow: Lnflow, lnd: LndServer) -> None:
+    before = policies(lnd)
+    result = await Case(lnflow, lnd, STATIC)("apply")
+    assert result.code == 0, result.err
+    document = result.document
+    assert set(document) == {"dry_run", "config", "node", "channels", "calls", "errors"}
+    assert document["dry_run"] is True
+    assert document["calls"] == {"update_channel_policy": 0, "update_chan_status": 0}
+    assert set(by_scid(document)) == {scid_text(scid) for scid in SCIDS}
+    entry = by_scid(document)[scid_text(BOB_LARGE_SCID)]
+    assert set(entry) == {
+        "channel_point", "scid", "peer_pubkey", "policy", "strategy", "action", "old", "new", "status_change",
+        "reason", "error",
+    }  # fmt: skip
+    assert (entry["action"], entry["policy"], entry["strategy"], entry["peer_pubkey"]) == (
+        "update",
+        "all",
+        "static",
+        BOB,
+    )
+    assert (entry["old"]["fee_ppm"], entry["new"]["fee_ppm"], entry["new"]["base_fee_msat"]) == (250, 400, 0)
+    assert lnd.changing_calls == []
+    assert policies(lnd) == before
+    assert not lnflow.database.exists()
+
+
+async def test_dry_run_wins_over_apply(lnflow: Lnflow, lnd: LndServer) -> None:
+    result = await Case(lnflow, lnd, STATIC)("apply", "--apply", "--dry-run")
+    assert (result.code, lnd.changing_calls) == (0, [])
+
+
+async def test_apply_writes_what_was_planned_once_and_keeps_a_journal(lnflow: Lnflow, lnd: LndServer) -> None:
+    before, case = policies(lnd), Case(lnflow, lnd, STATIC)
+    result = await case("apply", "--apply")
+    assert result.code == 0, result.err
+    assert result.document["calls"] == {"update_channel_policy": 4, "update_chan_status": 0}
+    assert policies(lnd) == {scid: structs.replace(p, fee_ppm=400, base_fee_msat=0) for scid, p in before.items()}
+
+    again = await case("apply", "--apply")
+    assert again.code == 0, again.err
+    assert {entry["action"] for entry in again.document["channels"]} == {"none"}
+    assert len(lnd.changing_calls) == 4
+
+    status = (await lnflow("policy", "status", "-c", str(case.file), "--json")).document
+    assert {(c["kind"], c["rule"], c["result"], c["new"]["fee_ppm"]) for c in status["changes"]} == {
+        ("update", "all", "done", 400)
+    }
+    [rule] = status["rules"]
+    assert (rule["section"], rule["line"], rule["channels"]) == ("all", 1, 4)
+    assert rule["last_change"] is not None
+
+
+async def test_the_hourly_floor_refuses_and_shows_what_was_wanted(lnflow: Lnflow, lnd: LndServer) -> None:
+    case = Case(lnflow, lnd, STATIC)
+    await case("apply", "--apply")
+    case.file.write_text(STATIC.replace("400", "900"))
+    result = await case("apply", "--apply")
+    assert result.code == 0
+    assert len(lnd.changing_calls) == 4
+    for entry in result.document["channels"]:
+        assert (entry["action"], entry["new"]["fee_ppm"]) == ("refused", 900)
+        assert entry["reason"].startswith("interval: changed 0 min ago")
+
+
+async def test_many_changes_cost_a_bounded_number_of_reads(lnflow: Lnflow, lnd: LndServer) -> None:
+    await Case(lnflow, lnd, STATIC)("apply", "--apply")
+    reads = {
+        method: n for method, n in lnd.calls.items() if method not in methods.FEE_METHODS - {methods.LIST_CHANNELS}
+    }
+    assert reads[methods.LIST_CHANNELS] <= 2
+    assert reads[methods.GET_NODE_INFO] <= 2
+    assert lnd.calls[methods.UPDATE_CHANNEL_POLICY] == 4
+
+
+@pytest.mark.parametrize(
+    ("lines", "part"),
+    [
+        ("strategy = statick", "did you mean"),
+        ("strategy = static\nfee_ppm = 10.5", "without a fraction"),
+        ("strategy = static\nfee_ppm = 10 # cheap", "line of its own"),
+        ("strategy = static\nnode.id = file://nowhere", "cannot be read"),
+        ("strategy = use_config\nconfig_file = nowhere", "cannot be read"),
+    ],
+)
+async def test_an_error_leaves_its_channels_alone_and_the_others_proceed(
+    lnflow: Lnflow, lnd: LndServer, lines: str, part: str
+) -> None:
+    text = f"[fine]\nnode.id = {BOB}\nstrategy = static\nfee_ppm = 33\n[broken]\n{lines}\n"
+    before = policies(lnd)
+    result = await Case(lnflow, lnd, text)("apply", "--apply")
+    assert result.code == 1
+    entries = by_scid(result.document)
+    for scid in (BOB_LARGE_SCID, BOB_SMALL_SCID):
+        assert entries[scid_text(scid)]["action"] == "update"
+        assert policies(lnd)[scid].fee_ppm == 33
+    for scid in (ALICE_SCID, CAROL_ALIAS_SCID):
+        assert entries[scid_text(scid)]["action"] in {"error", "skipped"}
+        assert policies(lnd)[scid] == before[scid]
+    error = result.document["errors"][0]
+    assert (error["file"].endswith("policy.conf"), error["section"]) == (True, "broken")
+    assert error["line"] in {6, 7}
+    assert part in error["text"] + (error["remedy"] or "")
+
+
+async def test_what_the_node_refuses_is_an_error_of_that_channel(lnflow: Lnflow, lnd: LndServer) -> None:
+    lnd.fail_next(methods.UPDATE_CHANNEL_POLICY, "max htlc too large")
+    result = await Case(lnflow, lnd, STATIC)("apply", "--apply")
+    assert result.code == 1
+    actions = sorted(entry["action"] for entry in result.document["channels"])
+    assert actions == ["error", "update", "update", "update"]
+    [failed] = [entry for entry in result.document["channels"] if entry["action"] == "error"]
+    assert failed["error"] == "max htlc too large"
+    status = (await lnflow("policy", "status", "--json")).document
+    assert sorted(c["result"] for c in status["changes"]) == ["done", "done", "done", "failed"]
+
+
+async def test_a_positive_inbound_fee_is_refused_before_it_is_sent(lnflow: Lnflow, lnd: LndServer) -> None:
+    result = await Case(lnflow, lnd, "[all]\nstrategy = static\ninbound_fee_ppm = 5\n")("apply", "--apply")
+    assert {entry["action"] for entry in result.document["channels"]} == {"refused"}
+    assert "accept-positive-inbound-fees" in result.document["channels"][0]["reason"]
+    assert lnd.changing_calls == []
+
+
+async def test_status_changes_come_before_the_policy(lnflow: Lnflow, lnd: LndServer) -> None:
+    text = f"[off]\nnode.id = {BOB}\nstrategy = disable\n[rest]\nstrategy = ignore\n"
+    result = await Case(lnflow, lnd, text)("apply", "--apply")
+    assert result.code == 0, result.err
+    assert result.document["calls"] == {"update_channel_policy": 0, "update_chan_status": 2}
+    assert {scid: p.disabled for scid, p in policies(lnd).items()} == {
+        ALICE_SCID: False,
+        BOB_LARGE_SCID: True,
+        BOB_SMALL_SCID: True,
+        CAROL_ALIAS_SCID: False,
+    }
+
+
+async def test_writing_needs_a_macaroon_of_its_own_and_reading_does_not(lnflow: Lnflow, lnd: LndServer) -> None:
+    lnd.directory.macaroon("fees").unlink()
+    case = Case(lnflow, lnd, STATIC)
+    assert (await case("apply", macaroon="readonly")).code == 0
+    assert (await case("test-channel", scid_text(ALICE_SCID), macaroon="readonly")).code == 0
+    result = await case("apply", "--apply")
+    assert result.code == 1
+    assert "lncli --network=regtest bakemacaroon" in result.err
+    assert "uri:/lnrpc.Lightning/UpdateChannelPolicy" in result.err
+    assert lnd.changing_calls == []
+
+
+async def test_a_spending_macaroon_is_not_taken_for_fees(lnflow: Lnflow, lnd: LndServer) -> None:
+    admin = str(lnd.directory.macaroon("admin"))
+    result = await Case(lnflow, lnd, STATIC)("apply", "--apply", "--fee-macaroon-path", admin)
+    assert (result.code, lnd.changing_calls) == (1, [])
+    assert "can do more than change prices" in result.err
+
+
+async def test_test_channel_tells_every_rule_criterion_and_guard(lnflow: Lnflow, lnd: LndServer) -> None:
+    text = "[big]\nchan.min_capacity = 10_000_000\nstrategy = ignore\n[base]\nbase_fee_msat = 7\n" + STATIC
+    result = await Case(lnflow, lnd, text)("test-channel", scid_text(BOB_SMALL_SCID))
+    assert result.code == 0, result.err
+    document = result.document
+    assert [(r["section"], r["state"]) for r in document["rules"]] == [
+        ("big", "does not match"),
+        ("base", "matches"),
+        ("all", "matches"),
+    ]
+    [criterion] = document["rules"][0]["criteria"]
+    assert (criterion["key"], criterion["found"], criterion["state"]) == ("chan.min_capacity", "2000000", "fails")
+    overlaid = [(o["value"], o["before"], o["section"]) for o in document["overlay"] if o["key"] == "base_fee_msat"]
+    assert overlaid == [("7", None, "base"), ("0", "7", "all")]
+    assert [entry["scid"] for entry in document["channels"]] == [scid_text(BOB_SMALL_SCID)]
+
+
+async def test_check_needs_no_node_and_with_node_names_the_channels(lnflow: Lnflow, lnd: LndServer) -> None:
+    case = Case(lnflow, lnd, f"[bob]\nnode.id = {BOB}\nstrategy = static\nfee_ppm = 3\n[default]\nstrategy = ignore\n")
+    alone = await lnflow("policy", "check", str(case.file), "--json")
+    assert alone.code == 0, alone.err
+    assert (alone.document["ok"], alone.document["channels"]) == (True, None)
+    result = await case("check", "--node")
+    channels = {rule["section"]: set(rule["channels"]) for rule in result.document["rules"]}
+    assert channels["bob"] == {scid_text(BOB_LARGE_SCID), scid_text(BOB_SMALL_SCID)}
+    assert channels["default"] == {scid_text(ALICE_SCID), scid_text(CAROL_ALIAS_SCID)}
+    assert lnd.changing_calls == []
+
+
+async def test_a_file_that_is_no_ini_says_where(lnflow: Lnflow, lnd: LndServer) -> None:
+    case = Case(lnflow, lnd, "[a]\nstrategy = ignore\n[a]\n")
+    result = await case("apply", "--apply")
+    assert (result.code, lnd.changing_calls) == (1, [])
+    assert "policy.conf:3 [a]: the section is there twice" in result.err
+    check = await lnflow("policy", "check", str(case.file), "--json")
+    assert (check.code, check.document["errors"][0]["line"]) == (1, 3)
+
+
+async def test_the_file_of_charge_lnd_reads_flows_from_the_node_itself(lnflow: Lnflow, lnd: LndServer) -> None:
+    text = "[quiet]\nchan.activity_period = 7d\nchan.max_htlcs_out = 0\nstrategy = static\nfee_ppm = 9\n"
+    result = await Case(lnflow, lnd, text)("apply")
+    entry = by_scid(result.document)[scid_text(ALICE_SCID)]
+    assert (entry["action"], entry["new"]["fee_ppm"]) == ("update", 9)
+
+
+async def test_generated_config_is_fit_and_never_overwrites(lnflow: Lnflow, tmp_path: Path) -> None:
+    target = tmp_path / "new.conf"
+    assert (await lnflow("policy", "generate-config", str(target))).code == 0
+    assert (await lnflow("policy", "check", str(target))).code == 0
+    assert (await lnflow("policy", "generate-config", str(target))).code == 1
+
+
+async def test_the_daemon_runs_dry_until_it_may_write_and_stops_at_once(lnflow: Lnflow, lnd: LndServer) -> None:
+    case = Case(lnflow, lnd, STATIC)
+    daemon = ["policy", "daemon", "-c", str(case.file), "--interval", "60"]
+    dry = await lnflow(*case.arguments(*daemon, "--runs", "1"))
+    assert (dry.code, lnd.changing_calls) == (0, [])
+    assert "run done: dry channels=4 update=4" in dry.err
+    process = await lnflow.start(*case.arguments(*daemon, "--apply"))
+    async with asyncio.timeout(30):
+        while len(lnd.changing_calls) < 4:
+            await asyncio.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    result = await lnflow.finish(process)
+    assert result.code == 0, result.err
+    assert policies(lnd)[ALICE_SCID].fee_ppm == 400
