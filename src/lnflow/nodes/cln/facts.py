@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lnflow.domain.channel import ChannelPolicies, ChannelState, ClosedChannel, NodeInfo, PendingHtlc, Policy
+from lnflow.nodes.cln.errors import RpcRefused
 from lnflow.nodes.cln.rows import scid_number
 from lnflow.nodes.cln.rpc import ClnRpc
 from lnflow.nodes.cln.version import require_floor
 from lnflow.nodes.cln.wire import (
     Aliases,
     ClosedPeerChannel,
+    Configs,
     GetInfo,
     GossipSide,
     NodePage,
@@ -56,6 +58,16 @@ class NodeFacts:
     async def closed_channels(self) -> list[ClosedChannel]:
         batches = self._rpc.elements("listclosedchannels", {}, "closedchannels", ClosedPeerChannel)
         return [closed_channel(channel) async for batch in batches for channel in batch]
+
+    async def max_dust_msat(self) -> int | None:
+        """How much dust per channel the node bears; None where it does not tell."""
+        name = "max-dust-htlc-exposure-msat"
+        try:
+            reply = await self._rpc.call("listconfigs", {"config": name}, Configs)
+        except RpcRefused:
+            return None
+        found = reply.configs.get(name)
+        return None if found is None else optional_msat(found.value_msat)
 
     async def aliases(self, pubkeys: Sequence[str]) -> dict[str, str]:
         """Names that the graph knows; asked one by one, since the whole graph is tens of megabytes."""

@@ -162,6 +162,22 @@ class ForwardReader:
         )
         return (reply.created if name == "created" else reply.updated) or 0
 
+    async def settled_page(self, start: int) -> list[ForwardRow]:
+        """Return a page of settled rows from an updated index on, in the order in which they settled."""
+        params = {"status": "settled", "index": "updated", "start": start, "limit": self._page_size}
+        return (await self._rpc.call("listforwards", params, ForwardPage)).forwards
+
+    async def settled_at_or_after(self, start: int) -> ForwardRow | None:
+        """Return the first settled row from an updated index on; None if there is none."""
+        params = {"status": "settled", "index": "updated", "start": start, "limit": 1}
+        rows = (await self._rpc.call("listforwards", params, ForwardPage)).forwards
+        return rows[0] if rows else None
+
+    async def deleted(self) -> int:
+        """Return how many rows the node ever deleted."""
+        params = {"subsystem": "forwards", "indexname": "deleted", "nextvalue": 0}
+        return (await self._rpc.call("wait", params, WaitReply)).deleted or 0
+
     async def _page(self, index: str, start: int) -> list[ForwardRow]:
         params = {"index": index, "start": start, "limit": self._page_size}
         return (await self._rpc.call("listforwards", params, ForwardPage)).forwards

@@ -209,8 +209,12 @@ class ChannelHistory:
 class NodeHistory:
     """All channels, by channel_id, and under every name they had; connections by peer."""
 
-    def __init__(self, *, max_dust_msat: int | None = None, keep_ns: int = HOUR_NS) -> None:
+    def __init__(
+        self, *, max_dust_msat: int | None = None, keep_ns: int = HOUR_NS, hears_connections: bool = False
+    ) -> None:
+        """`hears_connections`: we are told of every connect and disconnect, so the first listing holds on."""
         self.max_dust_msat = max_dust_msat
+        self._hears_connections = hears_connections
         self._keep_ns = keep_ns
         self._channels: dict[str, ChannelHistory] = {}
         self._names: dict[str, ChannelHistory] = {}
@@ -239,6 +243,8 @@ class NodeHistory:
                 self._names[listed.short_channel_id] = channel
             if listed.alias is not None and listed.alias.local:
                 self._names[listed.alias.local] = channel
+            if self._hears_connections and listed.peer_id not in self._connections:
+                self.add_connection(at_ns, listed.peer_id, connected=listed.peer_connected)
             snapshot = _snapshot(at_ns, listed)
             channel.snapshots.add(snapshot)
             channel.most_in_flight = max(channel.most_in_flight, snapshot.out_htlcs)

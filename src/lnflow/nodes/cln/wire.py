@@ -176,6 +176,14 @@ class NodePage(Struct, frozen=True):
     nodes: list[NodeRow]
 
 
+class Config(Struct, frozen=True):
+    value_msat: Msat | None = None
+
+
+class Configs(Struct, frozen=True):
+    configs: dict[str, Config]
+
+
 class HelpRow(Struct, frozen=True):
     command: str
 

@@ -1,0 +1,84 @@
+"""Forwards as they happen, with the reason of each refusal: the cursors, and a look at the channels when needed.
+
+A plugin tells us what notifications said (`notice`); a remote reader has the listings alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+
+import msgspec
+from msgspec import Raw, Struct
+
+from lnflow.domain.htlc import Attempt
+from lnflow.domain.time import SECOND_NS, Clock
+from lnflow.nodes.cln.attribution import attributed
+from lnflow.nodes.cln.facts import NodeFacts
+from lnflow.nodes.cln.failcodes import FailCode
+from lnflow.nodes.cln.forwards import Cursor, ForwardReader
+from lnflow.nodes.cln.history import NodeHistory
+from lnflow.nodes.cln.observer import observe
+from lnflow.nodes.cln.wire import ForwardRow, PeerChannel
+
+logger = logging.getLogger(__name__)
+
+_NEED_A_LOOK = frozenset(
+    {FailCode.TEMPORARY_CHANNEL_FAILURE, FailCode.UNKNOWN_NEXT_PEER, FailCode.TEMPORARY_NODE_FAILURE}
+)
+
+
+class LiveBatch(Struct, frozen=True, kw_only=True):
+    """Attempts of one page, attributed, and the cursor to store with them."""
+
+    attempts: list[Attempt]
+    cursor: Cursor
+
+
+class LiveForwards:
+    """Follows one node.  Channels are looked at when refusals arrive, at most every `min_look_s`."""
+
+    def __init__(
+        self, forwards: ForwardReader, facts: NodeFacts, history: NodeHistory, clock: Clock, *, min_look_s: float = 2.0
+    ) -> None:
+        self._forwards = forwards
+        self._facts = facts
+        self.history = history
+        self._clock = clock
+        self._min_look_ns = round(min_look_s * SECOND_NS)
+        self._looked_ns = 0
+
+    async def look(self) -> list[PeerChannel]:
+        """List the channels, and remember what they looked like."""
+        channels = await self._facts.peer_channels()
+        self._looked_ns = self._clock.now_ns()
+        self.history.add_snapshot(self._looked_ns, channels)
+        self.history.forget_before(self._looked_ns)
+        return channels
+
+    async def follow(self, cursor: Cursor) -> AsyncIterator[LiveBatch]:
+        """Yield what happened after `cursor`, for ever; see `ForwardReader.follow` for what is raised."""
+        await self.look()
+        async for batch in self._forwards.follow(cursor):
+            refused = any(row.failcode in _NEED_A_LOOK for row in batch.rows)
+            if refused and self._clock.now_ns() - self._looked_ns >= self._min_look_ns:
+                await self.look()
+            yield LiveBatch(attempts=self.attempts(batch.rows), cursor=batch.cursor)
+
+    def attempts(self, rows: list[ForwardRow]) -> list[Attempt]:
+        """Return the attempts of some rows, refusals with the cause that the history tells."""
+        for row in rows:
+            self.history.add_row(row)
+        return [attributed(row, self.history) for row in rows]
+
+    def notice(self, topic: str, params: Raw | bytes, at_ns: int) -> None:
+        """Take a notification of a plugin; one that we cannot read is noted and dropped."""
+        try:
+            payload = msgspec.json.decode(params, type=dict[str, object])
+            inner = payload.get(topic, payload)
+            row = observe(self.history, topic, inner if isinstance(inner, dict) else {}, at_ns)
+        except msgspec.DecodeError as exc:
+            logger.warning("notification not understood: topic=%s cause=%s", topic, exc)
+            return
+        if row is not None:
+            self._forwards.nudge()
