@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 
-import pytest
 from msgspec import Struct
+from tests.recordings import recorded
 
 from lnflow.ingest.files.items import FileItem, Rejected
 from lnflow.ingest.files.reading import Reading, read
 from lnflow.ingest.files.recognise import FileKind
 from lnflow.ingest.files.source import Source
 
-REPOSITORY = Path(__file__).parents[3]
-FIXTURES = Path(os.environ.get("LNFLOW_FIXTURES", REPOSITORY.parent / "shared" / "fixtures"))
 LND_VERSIONS = ("0.20.1", "0.21.2")
 CLN_VERSIONS = ("24.11.2", "26.06.6")
 
@@ -63,7 +60,4 @@ def cln_recording(version: str, name: str) -> Path:
 
 
 def _recording(folder: str, name: str) -> Path:
-    path = FIXTURES / folder / name
-    if not path.exists():
-        pytest.skip(f"no {path}: set LNFLOW_FIXTURES")
-    return path
+    return recorded(folder, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from lnflow.domain.channel import ChannelPolicies, ChannelState
 from lnflow.domain.errors import InputError
@@ -233,31 +233,44 @@ def check_storable(item: object) -> None:
     JSON may hold integers of any size and halves of surrogate pairs.
     """
     if isinstance(item, Struct):
-        for name in item.__struct_fields__:
-            value = getattr(item, name)
-            limit = 64 if name.endswith(("scid", "scids")) else 63
-            _check(name, value, limit)
+        for name, value in zip(item.__struct_fields__, structs.astuple(item), strict=True):
+            kind = type(value)
+            if kind is int:
+                if value >> 63:
+                    _check_number(name, value)
+            elif value is not None and kind is not bool:
+                _check(name, value)
     else:
-        _check("value", item, 63)
+        _check("value", item)
 
 
-def _check(name: str, value: object, bits: int) -> None:
-    if isinstance(value, int):
-        is_discount = value < 0 and "inbound" in name and not -value >> 63
-        if value >> bits and not is_discount:
-            raise ValueError(f"{name} is negative or larger than {bits} bits")
-    elif isinstance(value, str):
-        if not value.isascii():
-            try:
-                value.encode()
-            except UnicodeEncodeError:
-                raise ValueError(f"{name} is not valid text") from None
-    elif isinstance(value, tuple):
-        for part in value:
-            _check(name, part, bits)
-    elif isinstance(value, dict):
-        for key, part in value.items():
-            _check(name, key, bits)
-            _check(name, part, bits)
-    elif isinstance(value, Struct):
-        check_storable(value)
+def _check(name: str, value: object) -> None:
+    match value:
+        case int():
+            _check_number(name, value)
+        case str():
+            if not value.isascii():
+                _check_text(name, value)
+        case tuple():
+            for part in value:
+                _check(name, part)
+        case dict():
+            for key, part in value.items():
+                _check(name, key)
+                _check(name, part)
+        case Struct():
+            check_storable(value)
+
+
+def _check_number(name: str, value: int) -> None:
+    bits = 64 if name.endswith(("scid", "scids")) else 63
+    is_discount = value < 0 and "inbound" in name and not -value >> 63
+    if value >> bits and not is_discount:
+        raise ValueError(f"{name} is negative or larger than {bits} bits")
+
+
+def _check_text(name: str, value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} is not valid text") from None

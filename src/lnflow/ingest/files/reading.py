@@ -157,7 +157,7 @@ class Reading:
                 else:
                     self._take_csv_line(header, line, number)
                 self._batch.last_line = number
-            yield
+                yield
 
     def _take_csv_line(self, header: csv_rows.Header, line: bytes, number: int) -> None:
         try:

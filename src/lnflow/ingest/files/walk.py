@@ -36,31 +36,39 @@ class ListingEnd(Struct, frozen=True):
 
 def rows(window: JsonWindow) -> Iterator[Row | Rejected]:
     """Yield every object, in or out of arrays."""
+    count = 0
     for value in _values(window):
-        yield value if isinstance(value, Rejected) else _take_row(window, value, None)
+        if isinstance(value, Rejected):
+            yield value
+            continue
+        count += 1
+        yield _take_row(window, count, None)
+        if not window.by_line:  # lines keep to `value`, which knows where each of them ends
+            for found, line in window.run(need_comma=False):
+                count += 1
+                yield Row(found, line, count, None)
 
 
 def listings(window: JsonWindow, list_names: frozenset[str]) -> Iterator[Row | ListingEnd | Rejected]:
     """Yield the elements of the named arrays of every object, then its `ListingEnd`."""
-    for value in _values(window):
+    for count, value in enumerate(_values(window), 1):
         if isinstance(value, Rejected):
             yield value
         elif window.peek() == "{":
             yield from _Listing(window, list_names).steps()
         else:
-            yield _take_row(window, value, None)
+            yield _take_row(window, count, None)
 
 
-def _values(window: JsonWindow) -> Iterator[int | Rejected]:
-    """Stop before every outer value, counted from 1; the caller takes it."""
-    open_arrays = count = 0
+def _values(window: JsonWindow) -> Iterator[Rejected | None]:
+    """Stop before every outer value; the caller takes it, and more if he likes."""
+    open_arrays = 0
     while char := window.peek():
         if char in ",[]":
             window.take(char)
             open_arrays += {"[": 1, "]": -1, ",": 0}[char]
         else:
-            count += 1
-            yield count
+            yield None
     if open_arrays > 0:
         yield Rejected(window.line, f"the array {_TRUNCATED}")
 
@@ -146,6 +154,10 @@ class _Listing:
                 self._whole = False
                 if self._next_has_begun():
                     raise BadValue(f"the list {name!r} {_TRUNCATED}")
+                continue
+            for found, line in window.run(need_comma=True):
+                element += 1
+                yield Row(found, line, element, name)
         self._depth -= 1
 
 
