@@ -108,6 +108,8 @@ class _Growth:
         self.mixed = self.sinks[c.sinks :]
         self.inflow: dict[int, float] = dict.fromkeys(range(c.sources + c.sinks + c.mixed), 0.0)
         self.outflow = dict(self.inflow)
+        self.largest_sat = dict(self.inflow)
+        """Mean payment of the kind with the largest payments, by sink."""
         self.main_source: dict[int, int] = {}
 
     def world(self) -> WorldSpec:
@@ -151,6 +153,7 @@ class _Growth:
         mean_sat = _mean_sat(_KINDS[kind])
         self.inflow[source] += per_day * mean_sat
         self.outflow[sink] += per_day * mean_sat
+        self.largest_sat[sink] = max(self.largest_sat[sink], mean_sat)
         self.main_source.setdefault(sink, source)
         out_peers = [sink]
         if self.rng.random() < self.character.second_way:
@@ -213,12 +216,12 @@ class _Growth:
             base_fee_msat=int(self.rng.choice([0, 0, 1_000])),
             fee_ppm=round(self._scale((20.0, 120.0) if source else self.character.fee_ppm)),
             inbound_fee_ppm=-discount,
-            max_htlc_sat=round(_mean_sat(_KINDS[1]) * self._between((1.0, 3.0))) if limited else None,
+            max_htlc_sat=round(self.largest_sat[index] * self._between((1.5, 4.0))) if limited else None,
             offline_h=absences,
             flaps_per_day=self._between((2.0, 6.0)) if flaky else 0.1,
             flap_minutes=self._between((8.0, 60.0)),
             pool_sat=round(hourly * self._between((6.0, 24.0))) if pooled else None,
-            pool_refill_sat_per_h=round(hourly * self._between((0.5, 1.0))) if pooled else 0,
+            pool_refill_sat_per_h=round(hourly * self._between((0.8, 1.4))) if pooled else 0,
         )
 
     def _absences(self) -> dict[int, tuple[tuple[float, float], ...]]:

@@ -19,7 +19,6 @@ from lnflow.simulation.world.payment import (
     DETOUR,
     DETOUR_LIMIT,
     DOWNSTREAM_FEE,
-    FEE_LIMIT,
     FEE_RETRY,
     HOLD,
     PAUSE,
@@ -119,8 +118,7 @@ class Payers:
             inbound = self._knowledge.known_terms(now, payment, in_peer)
             fee += inbound_fee_msat(amount_out, fee, inbound.inbound_base_fee_msat, inbound.inbound_fee_ppm)
             fee = max(0, fee)
-        limit_ppm = payment.population.fee_limit_ppm * exp(0.5 * payment.draw_normal(FEE_LIMIT))
-        if fee > 1_000 + amount * limit_ppm / PPM:
+        if fee > 1_000 + amount * payment.fee_limit_ppm / PPM:
             return False
         payment.tries += 1
         choice = payment.draw(CHOICE, payment.tries)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import exp
+
 from lnflow.simulation.world.holdings import Htlc
 from lnflow.simulation.world.luck import normal, uniform
 from lnflow.simulation.world.spec import Population
@@ -22,6 +24,7 @@ class Payment:
         "arrived_msat",
         "bad",
         "epoch",
+        "fee_limit_ppm",
         "held",
         "key",
         "number",
@@ -62,6 +65,7 @@ class Payment:
         """Smallest amount that failed in this epoch, by out peer * 8 + path behind it (7: at our node)."""
         self.repriced = 0
         self.probing = False
+        self.fee_limit_ppm = population.fee_limit_ppm * exp(0.5 * self.draw_normal(FEE_LIMIT))
 
     def draw(self, purpose: int, n: int = 0) -> float:
         return uniform(self.key, purpose + _NTH * n)
