@@ -19,6 +19,7 @@ from lnflow.config import database_path, load_settings
 from lnflow.domain.channel import ChannelPolicies, ChannelState, ClosedChannel, NodeInfo
 from lnflow.domain.htlc import Forward, StreamEvent
 from lnflow.domain.time import DAY_NS, SystemClock
+from lnflow.ingest.status import StreamState
 from lnflow.nodes.port import ChannelEvent, HtlcStream, NodeReader, PolicyEvent
 from lnflow.service.opportunities import OpportunityService
 from lnflow.service.windows import WindowChoice
@@ -85,7 +86,7 @@ class HTLCMonitor:
             loop.call_soon_threadsafe(self._dispatch, event)
 
         def changed() -> None:
-            if live.status.subscriptions:
+            if live.status.stream is StreamState.STREAMING:
                 listening.set()
 
         live = self._live = LiveCollection(
