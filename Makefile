@@ -4,13 +4,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-fast bench lint format lock clean
+.PHONY: demo test test-real-lnd test-fast bench lint format lock clean
 
 demo: $(STAMP)
 	$(BIN)/lnflow demo
 
 test: $(STAMP) lint
 	$(BIN)/pytest -q
+	@$(MAKE) --no-print-directory test-real-lnd
+
+# Builds lnd once (about four minutes) and runs the suite against a real network; needs Go.
+test-real-lnd: $(STAMP)
+	@if command -v go >/dev/null; then \
+	  $(BIN)/python tests/real_lnd/build.py && LNFLOW_REQUIRE_REAL_LND=1 $(BIN)/pytest -q -m real_lnd tests/real_lnd; \
+	else echo "SKIPPED: the real-LND suite needs Go 1.25.10 or newer on the PATH"; fi
 
 test-fast: $(STAMP)
 	$(BIN)/pytest -q -m "not real_lnd and not slow"

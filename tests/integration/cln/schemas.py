@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.recordings import FIXTURES, recorded
 
-ROOT = Path(__file__).parents[3]
-FIXTURES = Path(os.environ.get("LNFLOW_FIXTURES", ROOT.parent / "shared" / "fixtures"))
 RECORDINGS = ("cln_regtest_v26.06.6", "cln_regtest_v24.11.2")
 
 _HEX = re.compile(r"([0-9a-f]{2})*")
@@ -19,10 +17,7 @@ _SCID = re.compile(r"\d+x\d+x\d+")
 
 
 def fixture(*parts: str) -> Path:
-    path = FIXTURES.joinpath(*parts)
-    if not path.exists():
-        pytest.skip(f"no {path}: set LNFLOW_FIXTURES")
-    return path
+    return recorded(*parts)
 
 
 def schema(version: str, name: str) -> dict[str, Any]:

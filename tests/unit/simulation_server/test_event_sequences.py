@@ -8,20 +8,18 @@ ours must have every one that they hold.
 from __future__ import annotations
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Iterable
-from pathlib import Path
 
 import pytest
 from google.protobuf.json_format import ParseDict
 from msgspec import structs
 from tests.fakes import ALICE, ALICE_SCID, BOB, BOB_LARGE_SCID, CAROL, CAROL_ALIAS_SCID, CAROL_SCID, NOW_NS, lnd_node
+from tests.recordings import recorded
 
 from lnflow.nodes.lnd.wire import lnd_pb2 as pb
 from lnflow.simulation.lnd_server import Forwarding, LndNode, Personality, ReceiveRefusal, Refusal
 
-FIXTURES = Path(os.environ.get("LNFLOW_FIXTURES", Path(__file__).parents[4] / "shared" / "fixtures"))
 RECORDED = {Personality.V0_20_1: "lnd_simnet_v0.20.1", Personality.V0_21_2: "lnd_simnet_v0.21.2"}
 
 Form = tuple[object, ...]
@@ -92,10 +90,8 @@ def sequences(events: Iterable[pb.HtlcEvent]) -> set[Sequence]:
     return {tuple(forms) for forms in by_htlc.values()}
 
 
-def recorded(personality: Personality) -> set[Sequence]:
-    path = FIXTURES / RECORDED[personality] / "htlc_events.jsonl"
-    if not path.exists():
-        pytest.skip(f"no recording of LND {personality.version}: set LNFLOW_FIXTURES")
+def recorded_sequences(personality: Personality) -> set[Sequence]:
+    path = recorded(RECORDED[personality], "htlc_events.jsonl")
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     for line in lines:
         line.pop("_received_at_ns", None)
@@ -186,7 +182,7 @@ def test_every_sequence_is_one_that_a_real_lnd_told_and_none_is_missing(personal
     node = lnd_node(personality)
     heard = Heard(node)
     play_all_recorded_steps(node)
-    assert sequences(heard.events) == recorded(personality)
+    assert sequences(heard.events) == recorded_sequences(personality)
 
 
 @pytest.mark.parametrize("personality", Personality)
