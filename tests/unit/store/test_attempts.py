@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -70,7 +71,7 @@ def stored(events: list[HtlcEvent], cuts: list[int], upkeep_after: int) -> dict[
         path = Path(folder) / "store.sqlite"
         with StoreWriter(path, "node") as writer:
             bounds = [0, *sorted(cuts), len(events)]
-            for number, (a, b) in enumerate(zip(bounds, bounds[1:], strict=False)):
+            for number, (a, b) in enumerate(pairwise(bounds)):
                 write(writer, events[a:b])
                 if number == upkeep_after:
                     writer.upkeep(T0 + 5 * HOUR_NS)
