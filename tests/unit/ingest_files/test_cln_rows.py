@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from tests.unit.ingest_files.reading_back import cln_recording, read_bytes
 
 from lnflow.domain.causes import Cause, Outcome
+from lnflow.domain.errors import InputError
 from lnflow.domain.htlc import Attempt
-from lnflow.ingest.files.cln_rows import attempt_of_row, channel_of_row, msat, node_of_getinfo, time_ns
+from lnflow.ingest.files.cln_rows import attempt_of_row, channel_of_row, node_of_getinfo, time_ns
+from lnflow.ingest.files.conversions import check_storable
 from lnflow.ingest.files.items import ChannelSnapshot
 
 ROW: dict[str, Any] = {"in_channel": "1x2x3", "in_htlc_id": 0, "in_msat": 7001, "status": "settled"}
@@ -51,7 +53,6 @@ def test_a_row_is_an_attempt(fields: dict[str, Any], outcome: Outcome, cause: Ca
 
 @pytest.mark.parametrize(("text", "amount"), [(5, 5), ("5msat", 5), ("5", 5)])
 def test_old_and_new_amounts(text: object, amount: int) -> None:
-    assert msat(text) == amount
     assert attempt_of_row({**ROW, "in_msat": text}).amount_in_msat == amount
     old = {name: value for name, value in ROW.items() if name not in ("in_msat", "in_htlc_id")}
     attempt = attempt_of_row({**old, "in_msatoshi": amount})
@@ -76,25 +77,25 @@ def test_a_float_of_json_keeps_its_digits() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields",
+    ("fields", "reason"),
     [
-        {"status": "lost"},
-        {"in_channel": None},
-        {"in_channel": "443103186059264"},
-        {"in_channel": "1x2x3x4"},
-        {"in_msat": -1},
-        {"in_msat": True},
-        {"in_msat": "1 BTC"},
-        {"received_time": Decimal("1e999999999")},
-        {"received_time": Decimal("-1")},
-        {"in_htlc_id": Decimal("1.5")},
-        {"failcode": "4103", "status": "local_failed"},
-        {"out_channel": "99999999x1x1"},
+        ({"status": "lost"}, "'lost'"),
+        ({"in_channel": None}, "in_channel"),
+        ({"in_channel": "1x2x3x4"}, "'1x2x3x4' is not a short channel id"),
+        ({"in_msat": -1}, "amount_in_msat is negative"),
+        ({"in_msat": True}, "in_msat"),
+        ({"in_msat": "1 BTC"}, "'1 BTC'"),
+        ({"received_time": Decimal("1e999999999")}, "received_time"),
+        ({"resolved_time": Decimal("-1")}, "resolved_time"),
+        ({"resolved_time": "NaN"}, "resolved_time"),
+        ({"in_htlc_id": Decimal("1.5")}, "in_htlc_id"),
+        ({"failcode": "4103", "status": "local_failed"}, "failcode"),
+        ({"out_channel": "99999999x1x1"}, "99999999x1x1"),
     ],
 )
-def test_what_does_not_fit_is_refused_with_its_reason(fields: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=next(iter(fields))):
-        attempt_of_row(ROW | fields)
+def test_what_does_not_fit_is_refused_with_its_reason(fields: dict[str, Any], reason: str) -> None:
+    with pytest.raises((InputError, ValueError), match=reason):
+        check_storable(attempt_of_row(ROW | fields))
 
 
 def test_a_channel_with_htlcs_in_flight_adds_up() -> None:
@@ -114,8 +115,10 @@ def test_a_channel_with_htlcs_in_flight_adds_up() -> None:
 )  # fmt: skip
 def test_a_channel_is_active_if_it_could_forward(fields: dict[str, Any], active: bool) -> None:
     row = {"peer_id": "02" * 33, "channel_id": "ab" * 32, "to_us_msat": 5, "total_msat": "10msat",
-           "state": "CHANNELD_NORMAL", "peer_connected": True}  # fmt: skip
-    assert channel_of_row(row | fields).active is active
+           "state": "CHANNELD_NORMAL", "peer_connected": True, "short_channel_id": "1x2x3"}  # fmt: skip
+    channel = channel_of_row(row | fields)
+    assert channel is not None
+    assert channel.active is active
 
 
 def test_versions_are_read_leniently() -> None:

@@ -86,7 +86,7 @@ class _Graph(_EachRow):
 class _Snapshots:
     """listchannels: a listing is one snapshot."""
 
-    def __init__(self, convert: Callable[[dict[str, object]], ChannelState]) -> None:
+    def __init__(self, convert: Callable[[dict[str, object]], ChannelState | None]) -> None:
         self._convert = convert
         self._channels: list[ChannelState] = []
         self._complete = True
@@ -97,8 +97,9 @@ class _Snapshots:
         if len(self._channels) >= _MAX_CHANNELS:
             raise InputError(f"more than {_MAX_CHANNELS:,} channels in one listing")
         channel = self._convert(row.value)
-        check_storable(channel)
-        self._channels.append(channel)
+        if channel is not None:  # one that only opens, or is gone, is none of ours yet, or no longer
+            check_storable(channel)
+            self._channels.append(channel)
         return ()
 
     def end(self, end: ListingEnd) -> Iterable[FileItem]:
@@ -185,10 +186,8 @@ def _coverage(value: dict[str, object]) -> Iterable[FileItem]:
 
 
 def _cln_names(value: dict[str, object]) -> Iterable[FileItem]:
-    pubkey, alias = value.get("nodeid"), value.get("alias")
-    if not isinstance(pubkey, str):
-        raise ValueError("nodeid is missing")
-    return (Aliases({pubkey: alias}),) if isinstance(alias, str) and alias else ()
+    pubkey, alias = cln_rows.name_of_row(value)
+    return () if alias is None else (Aliases({pubkey: alias}),)
 
 
 _ROWS: dict[FileKind, Callable[[dict[str, object]], Iterable[FileItem]]] = {
