@@ -14,8 +14,9 @@ from lnflow.pricing.applying import Applied, Change, apply
 from lnflow.pricing.decision import Decision, decide_all
 from lnflow.pricing.dialect.policy_file import PolicyFile
 from lnflow.pricing.facts import ChannelFacts
+from lnflow.pricing.gathering.loading import LoadedFacts, load_facts
+from lnflow.pricing.gathering.sources import Sources
 from lnflow.pricing.guards import ChannelHistory, Guarded, Pipeline, guard_all
-from lnflow.pricing.loading import LoadedFacts, Sources, load_facts
 from lnflow.pricing.problems import Severity
 from lnflow.store.fee_journal import FeeJournal, PastChanges
 from lnflow.store.price_history import PriceHistory

@@ -36,9 +36,9 @@ from lnflow.pricing.documents import (
 )
 from lnflow.pricing.explain import explain
 from lnflow.pricing.facts import ChannelFacts, Unknown
+from lnflow.pricing.gathering.sources import Sources
 from lnflow.pricing.guards import ChannelHistory, Pipeline
 from lnflow.pricing.limits import Rails
-from lnflow.pricing.loading import Sources
 from lnflow.pricing.rollback import Outcome
 from lnflow.pricing.rolling_back import Judged, judge_all, load_record, present_values, reversals, values_from
 from lnflow.pricing.running import PastSource, Plan, apply_plan, load_histories, plan_run
