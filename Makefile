@@ -2,12 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BASE := $(VENV)/.base
 STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all:
 
 .PHONY: demo test test-real-lnd test-fast bench lint format lock clean
 
-demo: $(STAMP)
-	$(BIN)/lnflow demo
+demo: $(BASE)
+	PYTHONPATH=src $(BIN)/python -m lnflow demo
 
 test: $(STAMP) lint
 	$(BIN)/pytest -q
@@ -39,14 +41,19 @@ lock:
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 -o requirements/base.txt requirements/base.in
 	$(BIN)/uv pip compile -q --universal --generate-hashes --no-header --python-version 3.11 -o requirements/dev.txt requirements/dev.in
 
-$(STAMP): requirements/dev.txt pyproject.toml
+$(BASE): requirements/base.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "lnflow needs Python 3.11 or newer as '$(PYTHON)' (another one: make PYTHON=python3.12 ...)" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "Python has no venv here. On Debian or Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) (once) ..."
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/dev.txt
+	@$(PIP) -r requirements/base.txt
+	@touch $(BASE)
+
+$(STAMP): $(BASE) requirements/dev.txt pyproject.toml
+	@echo "Installing what tests and tools need (once) ..."
+	@$(PIP) -r requirements/dev.txt
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
