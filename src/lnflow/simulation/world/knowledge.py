@@ -87,6 +87,8 @@ def asked_channel(payment: Payment, peer: Peer, terms: Terms, amount: int) -> Ch
     """Return the channel that the onion names; None if the payer knows that none carries the amount."""
     lifted = peer.lifted is Problem.SIZE
     fitting = [c for c in peer.channels if lifted or amount < c.max_htlc_msat(terms)]
+    if len(fitting) == 1:
+        return fitting[0]
     if fitting:
         return fitting[int(uniform(payment.payer_key, _FIRST_CHANNEL + peer.index) * len(fitting))]
     if uniform(payment.payer_key, _MAX_HTLC) < payment.population.heeds_max_htlc:

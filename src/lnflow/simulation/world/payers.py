@@ -73,7 +73,7 @@ class Payers:
             subkey(self._luck_key, number),
         )
         payment.payer_key = subkey(self._payers_key, payment.payer)
-        payment.probing = payment.draw(PROBE) < population.probes_first
+        payment.probing = population.probes_first > 0 and payment.draw(PROBE) < population.probes_first
         self._start(now, payment)
 
     def _start(self, now: int, payment: Payment) -> None:
@@ -114,14 +114,15 @@ class Payers:
         way_ppm = int(payment.draw(DOWNSTREAM_FEE, out_peer.index * 8 + way) * 1_500)
         amount_out = amount + 1_000 + amount * way_ppm // PPM  # the receiver's part and later hops' fees
         fee = forward_fee_msat(amount_out, terms.base_fee_msat, terms.fee_ppm)
-        if pays_inbound(payment):
-            inbound = self._knowledge.known_terms(now, payment, in_peer)
+        inbound = self._knowledge.known_terms(now, payment, in_peer)
+        if (inbound.inbound_fee_ppm or inbound.inbound_base_fee_msat) and pays_inbound(payment):
             fee += inbound_fee_msat(amount_out, fee, inbound.inbound_base_fee_msat, inbound.inbound_fee_ppm)
             fee = max(0, fee)
         if fee > 1_000 + amount * payment.fee_limit_ppm / PPM:
             return False
         payment.tries += 1
-        choice = payment.draw(CHOICE, payment.tries)
+        only_one = len(in_peer.channels) == len(out_peer.channels) == 1
+        choice = 0.0 if only_one else payment.draw(CHOICE, payment.tries)
         in_channel = self._node.incoming_channel(in_peer, amount_out + fee, choice)
         if in_channel is None:
             return False
