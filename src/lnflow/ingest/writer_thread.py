@@ -106,6 +106,8 @@ class WriterThread:
                 taken = self._take_events()
                 self._commit(force=stopping)
                 if stopping and not taken and not len(self._joiner) and self._work.empty():
+                    # Answers must not wait for the next writer: late facts have left periods to make again.
+                    self._persist(lambda: self._writer.upkeep(self._clock.now_ns()), [])
                     return
                 if not taken and self._work.empty() and not stopping:
                     self._wake.wait(BATCH_WAIT_S)
