@@ -1,0 +1,200 @@
+"""Saved files in, every table out: against what was provoked on a real network, as its README has it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.integration.cli.conftest import Lnflow
+
+FIXTURES = Path(os.environ.get("LNFLOW_FIXTURES", Path(__file__).parents[4] / "shared" / "fixtures"))
+RECORDING = FIXTURES / "lnd_simnet_v0.21.2"
+EVERYTHING = ("--all", "--json", "--min-failures=0", "--min-missed-sat=0")
+
+pytestmark = pytest.mark.skipif(not RECORDING.exists(), reason=f"no recordings at {FIXTURES} (LNFLOW_FIXTURES)")
+
+
+@pytest.fixture
+async def imported(lnflow: Lnflow) -> Lnflow:
+    result = await lnflow("import", "--json", str(RECORDING))
+    assert result.code == 0, result.err
+    assert result.document["totals"]["rejected"] == 0
+    return lnflow
+
+
+def expected() -> Any:
+    return json.loads((RECORDING / "expected.json").read_bytes())["totals"]
+
+
+async def test_a_second_import_finds_everything_known(imported: Lnflow) -> None:
+    document = (await imported("import", "--json", str(RECORDING))).document
+    assert document["totals"]["new"] == 0
+
+
+async def test_analyze_has_the_totals_of_what_was_provoked(imported: Lnflow) -> None:
+    document = (await imported("analyze", *EVERYTHING)).document
+    settled = expected()["settled"]
+    assert document["settled"] == {
+        "forwards": settled["count"],
+        "amount_out_msat": settled["out_msat"],
+        "income_msat": settled["fee_msat"],
+    }
+    attempts = document["attempts"]
+    assert (attempts["total"], attempts["settled"], attempts["pending"]) == (67, 32, 0)
+    assert attempts["failed_downstream"] == expected()["downstream"]["count"]
+    assert document["downstream"]["offered_fee_msat"] == expected()["downstream"]["fee_msat"]
+    assert document["node"]["alias"] == "B"
+    assert document["verdict"] is None
+
+
+async def test_failures_by_cause_are_exactly_those_provoked(imported: Lnflow) -> None:
+    rows = (await imported("failures", "--all", "--json")).document["rows"]
+    found = {r["cause"]: (r["attempts"], r["attempted_msat"], r["offered_fee_msat"]) for r in rows}
+    wanted = {
+        # what could not be decoded has one name, whatever the code
+        "invalid_onion" if cause == "INVALID_ONION_PAYLOAD" else cause.lower(): (
+            total["count"],
+            total["out_msat"],
+            total["fee_msat"],
+        )
+        for cause, total in expected()["refused_by_cause"].items()
+    }
+    assert found == wanted
+
+
+@pytest.mark.parametrize("by", ["peer", "channel", "in_peer", "pair", "hour"])
+async def test_every_grouping_adds_up_to_the_same(imported: Lnflow, by: str) -> None:
+    document = (await imported("failures", "--all", "--json", f"--by={by}")).document
+    refused = expected()["refused_by_cause"]
+    assert sum(r["attempts"] for r in document["rows"]) == sum(t["count"] for t in refused.values())
+    assert sum(r["offered_fee_msat"] for r in document["rows"]) == sum(t["fee_msat"] for t in refused.values())
+
+
+async def test_channels_earn_together_what_the_node_earned(imported: Lnflow) -> None:
+    channels = (await imported("channels", "--all", "--json")).document["channels"]
+    income = expected()["settled"]["fee_msat"]
+    assert sum(c["earned_msat"] for c in channels) == income
+    assert sum(c["sourced_msat"] for c in channels) == income
+    assert [c["closed"] for c in channels] == [False, False, False, False, True]
+
+
+@pytest.mark.parametrize("ident", ["403x2x0", "443103186124800"])
+async def test_one_channel_is_found_by_any_of_its_ids(imported: Lnflow, ident: str) -> None:
+    document = (await imported("channel", ident, "--all", "--json")).document
+    [channel] = document["channels"]
+    assert channel["scid"] == "403x2x0"
+    assert channel["peer_alias"] == "C"
+
+
+async def test_a_peer_of_several_channels_is_asked_back(imported: Lnflow) -> None:
+    result = await imported("channel", "C", "--all")
+    assert result.code == 1
+    assert "names 2 channels: choose one of" in result.err
+
+
+async def test_what_is_exported_raw_and_imported_gives_the_same_analysis(imported: Lnflow, tmp_path: Path) -> None:
+    before = await imported("analyze", *EVERYTHING)
+    assert (await imported("export", "--raw", str(tmp_path / "raw"))).code == 0
+    again = Lnflow(tmp_path / "again")
+    again.home.mkdir()
+    result = await again("import", "--json", str(tmp_path / "raw"))
+    assert result.document["totals"]["rejected"] == 0
+    assert (await again("analyze", *EVERYTHING)).document == before.document
+
+
+async def test_a_backup_brings_back_what_was_there(imported: Lnflow, tmp_path: Path) -> None:
+    saved = tmp_path / "saved.sqlite"
+    before = await imported("analyze", *EVERYTHING)
+    assert (await imported("backup", str(saved))).code == 0
+    assert "exists already" in (await imported("backup", str(saved))).err
+    imported.database.unlink()
+    assert (await imported("restore", str(saved))).code == 0
+    assert (await imported("analyze", *EVERYTHING)).out == before.out
+
+
+async def test_a_file_that_is_no_backup_is_refused_and_nothing_changes(imported: Lnflow, tmp_path: Path) -> None:
+    other = tmp_path / "other.sqlite"
+    other.write_bytes(b"not a database at all, but long enough to be read as one" * 100)
+    before = imported.database.read_bytes()
+    result = await imported("restore", str(other))
+    assert result.code == 1
+    assert "not an lnflow database" in result.err
+    assert imported.database.read_bytes() == before
+
+
+async def test_the_table_is_exported_as_csv_json_and_parquet(imported: Lnflow, tmp_path: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO((await imported("export", "--all")).out.decode())))
+    assert len(rows) == 67
+    assert sum(int(r["fee_msat"]) for r in rows if r["outcome"] == "settled") == expected()["settled"]["fee_msat"]
+    lines = (await imported("export", "--all", "--format=json")).out.splitlines()
+    assert [json.loads(line)["in_htlc_id"] for line in lines] == [int(r["in_htlc_id"]) for r in rows]
+    duckdb = pytest.importorskip("duckdb")
+    target = tmp_path / "rows.parquet"
+    assert (await imported("export", "--all", str(target))).code == 0
+    [(number, fees)] = duckdb.sql(
+        f"SELECT count(*), sum(fee_msat) FROM '{target}' WHERE outcome = 'settled'"
+    ).fetchall()
+    assert (number, fees) == (32, expected()["settled"]["fee_msat"])
+
+
+async def test_a_report_is_written_as_text_or_json(imported: Lnflow, tmp_path: Path) -> None:
+    text, document = tmp_path / "report.txt", tmp_path / "report.json"
+    assert (await imported("report", str(text), *EVERYTHING[:1], *EVERYTHING[2:])).code == 0
+    assert (await imported("report", str(document), *EVERYTHING[:1], *EVERYTHING[2:])).code == 0
+    assert "What B failed to earn" in text.read_text(encoding="utf-8")
+    assert "insufficient_balance" in text.read_text(encoding="utf-8")
+    found = json.loads(document.read_bytes())
+    assert {"channels", "flows", "profit", "opportunities"} <= set(found)
+    assert len(found["channels"]) == len(found["flows"]) == len(found["profit"]) == 5
+
+
+async def test_a_window_without_data_names_the_one_that_has_some(imported: Lnflow) -> None:
+    document = (await imported("analyze", "--since=2020-01-01", "--until=2020-01-02", "--json")).document
+    [note] = [n for n in document["notes"] if n["code"] == "window_without_data"]
+    assert "2026-11-21T10:18:57" in note["text"]
+
+
+async def test_bad_lines_are_named_the_rest_is_kept_and_the_exit_code_says_so(lnflow: Lnflow, tmp_path: Path) -> None:
+    lines = (RECORDING / "htlc_events.jsonl").read_text(encoding="utf-8").splitlines()
+    lines.insert(2, '{"incoming_channel_id": "oops", "event_type": "FORWARD", "forward_event": {}}')
+    broken = tmp_path / "events.jsonl"
+    broken.write_text("\n".join(lines), encoding="utf-8")
+    result = await lnflow("import", "--json", str(broken))
+    assert result.code == 1
+    [file] = result.document["files"]
+    assert (file["new"], file["rejected"]) == (67, 1)
+    assert file["rejections"][0]["line"] == 3
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (("analyze",), 1, "no database at"),
+        (("analyze", "--hours=3", "--since=2020-01-01"), 1, "give one of them"),
+        (("analyze", "--all", "--hours=3"), 1, "leave out --hours"),
+        (("analyze", "--since=yesterday"), 1, "--since: 'yesterday' is not a time"),
+        (("analyze", "--hours=-1"), 2, "--hours"),
+        (("analyze", "--view=money"), 2, "--view"),
+        (("failures", "--by=moon"), 2, "--by"),
+        (("import",), 2, "FILE|DIR"),
+        (("import", "/nowhere/at/all"), 1, "/nowhere/at/all"),
+        (("import", "--covered", "2", "1", "x"), 2, "before the second"),
+        (("export", "--raw", "x", "y.csv"), 2, "--raw writes files of its own"),
+        (("restore", "/nowhere/at/all"), 1, "no such backup"),
+        (("analyze", "--database", "postgresql://x/y"), 1, "postgresql address is not supported"),
+        (("analyze", "--settings", "/nowhere.toml"), 1, "/nowhere.toml"),
+    ],
+)
+async def test_misuse_and_failure_are_told_apart_in_words(
+    lnflow: Lnflow, arguments: tuple[str, ...], code: int, says: str
+) -> None:
+    result = await lnflow(*arguments)
+    assert result.code == code, (result.out, result.err)
+    assert says in result.err + result.out.decode()
+    assert "Traceback" not in result.err
