@@ -179,6 +179,7 @@ class PolicyService:
             changes = reversals(judged, facts, histories, pipeline)
             with ExitStack() as stack:
                 journal = stack.enter_context(FeeJournal(self.database, self.node_name))
+                journal.refuse_other_node((await reader.node_info()).pubkey)
                 writer = self._writer()
                 try:
                     applied = await apply(changes, reader, writer, journal, self.clock.now_ns)
@@ -206,6 +207,7 @@ class PolicyService:
 
     async def _write(self, plan: Plan) -> Applied:
         with FeeJournal(self.database, self.node_name) as journal:
+            journal.refuse_other_node(plan.loaded.info.pubkey)
             writer = self._writer()
             try:
                 return await apply_plan(plan, Sources(reader=self._reader()), writer, journal, self.clock.now_ns)

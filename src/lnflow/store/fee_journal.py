@@ -9,7 +9,7 @@ from typing import Self
 
 from msgspec import Struct
 
-from lnflow.domain.errors import StoreError
+from lnflow.domain.errors import ConfigurationError, StoreError
 from lnflow.domain.time import DAY_NS
 from lnflow.store.database import explained, open_reader, open_writer, transaction
 
@@ -83,6 +83,16 @@ class FeeJournal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._con.close()
+
+    def refuse_other_node(self, pubkey: str) -> None:
+        """Raise `ConfigurationError` if what is recorded here belongs to a node with another public key."""
+        with explained(self.path):
+            row = self._con.execute("SELECT name, pubkey FROM node WHERE node_id = ?", (self.node_id,)).fetchone()
+        if row is not None and row[1] not in (None, pubkey):
+            raise ConfigurationError(
+                f"node {row[0]!r} in {self.path} is {row[1]}, but this is {pubkey}: give the other node a name of "
+                "its own with --node NAME, or another --database"
+            )
 
     def begin(self, changes: Sequence[NewFeeChange], at_ns: int) -> list[int]:
         """Record what is about to be sent, all in one transaction; return its numbers."""

@@ -12,6 +12,7 @@ from lnflow.nodes.lnd.wire import lnd_pb2 as pb
 from lnflow.nodes.lnd.wire import methods
 from lnflow.simulation.lnd_server import messages
 from lnflow.simulation.lnd_server.ledger_answers import (
+    estimate_fee,
     fee_report,
     forwarding_history,
     get_transactions,
@@ -209,6 +210,7 @@ ANSWERS: dict[str, tuple[Any, Answer]] = {
     methods.LIST_PAYMENTS: (pb.ListPaymentsRequest, list_payments),
     methods.GET_TRANSACTIONS: (pb.GetTransactionsRequest, get_transactions),
     methods.WALLET_BALANCE: (pb.WalletBalanceRequest, wallet_balance),
+    methods.ESTIMATE_FEE: (pb.EstimateFeeRequest, estimate_fee),
     methods.UPDATE_CHANNEL_POLICY: (pb.PolicyUpdateRequest, update_channel_policy),
     methods.UPDATE_CHAN_STATUS: (pb.UpdateChanStatusRequest, update_chan_status),
 }

@@ -73,6 +73,8 @@ class NodeBooks:
     """LND's `allow-circular-route`."""
     synced_to_chain: bool = True
     synced_to_graph: bool = True
+    sat_per_kw: int = 2_500
+    """What the wallet estimates for six blocks: 10 sat/vB."""
 
     peers: dict[str, LndPeer] = field(default_factory=dict)
     channels: dict[str, LndChannel] = field(default_factory=dict)

@@ -6,8 +6,10 @@ from lnflow.domain.htlc import Forward
 from lnflow.domain.time import DAY_NS, SECOND_NS
 from lnflow.nodes.lnd.wire import lnd_pb2 as pb
 from lnflow.simulation.lnd_server.node import LndNode
+from lnflow.simulation.lnd_server.rpc_error import RpcError
 
 _MSAT = 1000
+_LEAST_CONF_TARGET, _USUAL_CONF_TARGET = 2, 6
 
 
 def fee_report(node: LndNode, request: pb.FeeReportRequest, now_ns: int) -> pb.FeeReportResponse:
@@ -91,6 +93,13 @@ def get_transactions(node: LndNode, request: pb.GetTransactionsRequest, now_ns: 
 def wallet_balance(node: LndNode, request: pb.WalletBalanceRequest, now_ns: int) -> pb.WalletBalanceResponse:
     total = sum(t.amount for t in node.transactions)
     return pb.WalletBalanceResponse(total_balance=total, confirmed_balance=total)
+
+
+def estimate_fee(node: LndNode, request: pb.EstimateFeeRequest, now_ns: int) -> pb.EstimateFeeResponse:
+    """The nearer the target, the dearer; LND refuses a target of one block."""
+    if request.conf_target < _LEAST_CONF_TARGET:
+        raise RpcError("confirmation target must be greater than 1")
+    return pb.EstimateFeeResponse(sat_per_kw=node.sat_per_kw * _USUAL_CONF_TARGET // request.conf_target)
 
 
 def _history_row(node: LndNode, row: Forward, with_alias: bool) -> pb.ForwardingEvent:

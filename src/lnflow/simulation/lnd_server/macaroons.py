@@ -99,7 +99,7 @@ METHOD_PERMISSION: dict[str, Permission] = {
         ),
         ("offchain", "write"),
     ),
-    **dict.fromkeys((methods.WALLET_BALANCE, methods.GET_TRANSACTIONS), ("onchain", "read")),
+    **dict.fromkeys((methods.WALLET_BALANCE, methods.GET_TRANSACTIONS, methods.ESTIMATE_FEE), ("onchain", "read")),
     **dict.fromkeys((methods.LIST_PEERS, methods.SUBSCRIBE_PEER_EVENTS), ("peers", "read")),
     methods.ADD_INVOICE: ("invoices", "write"),
 }
