@@ -34,11 +34,6 @@ class Chance(Struct, frozen=True, kw_only=True, gc=False):
     def mean(self) -> float:
         return self.alpha / (self.alpha + self.beta)
 
-    @property
-    def variance(self) -> float:
-        n = self.alpha + self.beta
-        return self.alpha * self.beta / (n * n * (n + 1))
-
 
 def posterior(ends: Ends, prior_mean: float) -> Chance:
     """Return the chance after seeing `ends`, starting from `prior_mean` worth 8 attempts.
@@ -66,10 +61,13 @@ class SettleChances:
         self.downstream = sum(d for _, d in self._peers.values())
         self.average = (self.settled + 1) / (self.settled + self.downstream + 2)
         self._class_means = self._by_class()
+        self._overall: dict[object, Chance] = {}
 
     def of(self, peer: object, amount_class: int | None) -> Chance:
         """Return the chance for one peer and size; None for the size means that it is not known."""
-        overall = posterior(self._peers.get(peer, (0, 0)), self.average)
+        overall = self._overall.get(peer)
+        if overall is None:
+            overall = self._overall[peer] = posterior(self._peers.get(peer, (0, 0)), self.average)
         if amount_class is None:
             return overall
         prior = self._class_means[amount_class] * overall.mean / self.average

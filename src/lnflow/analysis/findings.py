@@ -92,17 +92,11 @@ def find(facts: WindowFacts) -> Findings:
         volume[peer] = volume.get(peer, 0) + flow.out_msat
     chances = SettleChances(ends)
 
-    wishes = [
-        OpenWishes(
-            finding=index,
-            fee_msat=g.open_fee_msat,
-            fee_squares=g.open_fee_squares,
-            chance=chances.of(peer, g.amount_class),
-        )
-        for index, ((peer, _), groups) in enumerate(grouped.items())
-        for g in groups
-        if is_missed(g) and g.open_fee_msat
-    ]
+    wishes = OpenWishes()
+    for index, ((peer, _), groups) in enumerate(grouped.items()):
+        for g in groups:
+            if g.open_fee_msat and is_missed(g):
+                wishes.add(index, g.open_fee_msat, g.open_fee_squares, chances.of(peer, g.amount_class))
     values, total = value_findings(wishes, len(grouped), chances.settled, chances.downstream)
     passed_on: dict[object, Ends] = {}
     for (peer, _), (settled, downstream) in ends.items():
@@ -151,32 +145,42 @@ def _finding(
 ) -> Finding:
     by_channel: dict[int, int] = {}
     by_cause: dict[Cause, int] = {}
+    attempts = attempted_msat = offered_fee_msat = demands = unserved = without_amount = 0
+    servable = open_msat = open_fee = 0
+    largest: int | None = None
     for g in groups:
         by_channel[g.channel_id] = by_channel.get(g.channel_id, 0) + g.attempts
         by_cause[g.cause] = by_cause.get(g.cause, 0) + g.attempts
-    missed = [g for g in groups if is_missed(g)]
-    demands = sum(g.demands for g in groups)
-    unserved = demands - sum(g.recovered for g in groups)
-    servable = sum(g.demands - g.recovered for g in missed)
+        attempts += g.attempts
+        attempted_msat += g.attempted_msat
+        offered_fee_msat += g.offered_fee_msat
+        demands += g.demands
+        unserved += g.unserved
+        if g.amount_class is None:
+            without_amount += g.attempts
+        if is_missed(g):
+            servable += g.unserved
+            open_msat += g.open_msat
+            open_fee += g.open_fee_msat
+            largest = max(largest or 0, g.largest_msat or 0) or None
     settled, downstream = ends
     offered = settled + downstream
     rate = unserved / (unserved + offered) if unserved else 0.0
-    open_fee = sum(g.open_fee_msat for g in missed)
     return Finding(
         problem=problem,
         channels=channels,
         attempts_by_channel=by_channel,
         attempts_by_cause=by_cause,
-        attempts=sum(g.attempts for g in groups),
-        attempted_msat=sum(g.attempted_msat for g in groups),
-        offered_fee_msat=sum(g.offered_fee_msat for g in groups),
+        attempts=attempts,
+        attempted_msat=attempted_msat,
+        offered_fee_msat=offered_fee_msat,
         demands=demands,
         unserved=unserved,
         servable=servable,
-        open_msat=sum(g.open_msat for g in missed),
+        open_msat=open_msat,
         open_fee_msat=open_fee,
-        largest_msat=max((g.largest_msat for g in missed if g.largest_msat is not None), default=None),
-        without_amount=sum(g.attempts for g in groups if g.amount_class is None),
+        largest_msat=largest,
+        without_amount=without_amount,
         settled=settled,
         downstream=downstream,
         settled_msat=settled_msat,

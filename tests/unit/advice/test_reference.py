@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -27,5 +28,5 @@ def test_every_key_is_documented(shape: type[msgspec.Struct]) -> None:
 def test_every_recommendation_and_note_is_documented() -> None:
     page = PAGE.read_text(encoding="utf-8")
     source = (Path(documents.__file__).parent / "notes.py").read_text(encoding="utf-8")
-    for name in (*documents.Action.__args__, *re.findall(r'code="([a-z_]+)"', source)):
+    for name in (*get_args(documents.Action), *re.findall(r'code="([a-z_]+)"', source)):
         assert f"`{name}`" in page
