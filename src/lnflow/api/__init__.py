@@ -6,6 +6,7 @@
 from lnflow.api.analyzer import MissedOpportunity, OpportunityAnalyzer
 from lnflow.api.client import AsyncLNDgRPCClient
 from lnflow.api.monitor import HTLCMonitor
+from lnflow.api.policies import PolicyManager
 from lnflow.api.stats import ChannelFailureStats, MonitorSummary
 from lnflow.domain.errors import LnflowError
 from lnflow.nodes.lnd_manage.client import LndManageClient
@@ -31,4 +32,5 @@ __all__ = [
     "MonitorSummary",
     "OpportunityAnalyzer",
     "OpportunityService",
+    "PolicyManager",
 ]

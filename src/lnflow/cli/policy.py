@@ -8,10 +8,24 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import click
 
-from lnflow.cli.options import Reach, Target, connection_of, has_node_options, json_option, node_options, resolve_store
+from lnflow.cli.options import (
+    Reach,
+    Target,
+    connection_of,
+    has_node_options,
+    json_option,
+    node_options,
+    open_service,
+    resolve_store,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lnflow.advice.documents import Opportunity
     from lnflow.service.pricing import PolicyService
+
+ADVICE_HOURS = 7 * 24
 
 FEE_OPTION = click.option(
     "--fee-macaroon-path", metavar="FILE", help="A macaroon that can change prices and nothing else."
@@ -93,6 +107,7 @@ def check(
 @ACT_OPTION
 @DRY_OPTION
 @click.option("-v", "--verbose", is_flag=True, help="Show every channel, not only those that change.")
+@click.option("--advice", is_flag=True, help="Take the prices that 'lnflow analyze' recommends (7 days), not a file's.")
 @click.option("--electrum-server", hidden=True, expose_value=False, help="Ignored: old charge-lnd had it.")
 def apply(
     config: str | None,
@@ -105,13 +120,19 @@ def apply(
     act: bool,
     dry_run: bool,
     verbose: bool,
+    advice: bool,
     **reach: Unpack[Reach],
 ) -> None:
     """Show what the file does to every channel; with --apply do it."""
     target = resolve_store(database, node, settings)
-    path = _config(target, config)
-    service = _service(target, reach, path, compat, fee_macaroon_path)
-    document = asyncio.run(_with(service, lambda s: s.apply(act=act and not dry_run)))
+    writes = act and not dry_run
+    if advice:
+        opportunities = _opportunities(database, node, settings)
+        service = _service(target, reach, config or "", compat, fee_macaroon_path)
+        document = asyncio.run(_with(service, lambda s: s.apply_advice(opportunities, act=writes)))
+    else:
+        service = _service(target, reach, _config(target, config), compat, fee_macaroon_path)
+        document = asyncio.run(_with(service, lambda s: s.apply(act=writes)))
     from lnflow.cli.policy_tables import draw_apply
     from lnflow.cli.printing import show
     from lnflow.service.pricing import failed
@@ -279,6 +300,15 @@ def daemon(
     writes = (act or target.settings.fees.act) and not dry_run
     service = _service(target, reach, path, compat, fee_macaroon_path)
     asyncio.run(run_daemon(service, act=writes, interval_s=interval * 60, runs=runs, as_json=as_json))
+
+
+def _opportunities(database: str | None, node: str | None, settings: str | None) -> Sequence[Opportunity]:
+    from lnflow.advice.analyzing import Selection
+    from lnflow.service.windows import WindowChoice
+
+    with open_service(database, node, settings) as service:
+        window = service.window(WindowChoice(hours=ADVICE_HOURS))
+        return service.analyze(window, Selection(min_failures=3, min_missed_sat=100)).opportunities
 
 
 def _config(target: Target, given: str | None) -> str:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec import Struct
 
 from lnflow.domain.errors import ConfigurationError
-from lnflow.nodes.port import FeeWriter
-from lnflow.pricing.applying import Applied, Change, apply
 from lnflow.pricing.decision import Decision, decide_all
 from lnflow.pricing.dialect.policy_file import PolicyFile
-from lnflow.pricing.facts import ChannelFacts
 from lnflow.pricing.gathering.loading import LoadedFacts, load_facts
 from lnflow.pricing.gathering.sources import Sources
 from lnflow.pricing.guards import ChannelHistory, Guarded, Pipeline, guard_all
@@ -65,15 +62,6 @@ async def plan_run(file: PolicyFile, sources: Sources, past: PastSource | None, 
         pipeline=pipeline,
         guarded=guard_all(decisions, histories, pipeline),
     )
-
-
-async def apply_plan(
-    plan: Plan, sources: Sources, writer: FeeWriter, journal: FeeJournal, now_ns: Callable[[], int]
-) -> Applied:
-    """Write what the plan says, through the journal."""
-    facts: dict[str, ChannelFacts] = {c.channel_point: c for c in plan.loaded.channels}
-    changes = [Change(decision=d, facts=facts[d.channel_point]) for d in plan.decisions]
-    return await apply(changes, sources.reader, writer, journal, now_ns)
 
 
 def refuse_unparsed(file: PolicyFile) -> None:

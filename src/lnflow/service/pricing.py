@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec import structs
 
-from lnflow.advice.documents import NodeDocument
+from lnflow.advice.documents import NodeDocument, Opportunity
 from lnflow.domain.channel import NodeInfo
 from lnflow.domain.errors import ConfigurationError, StoreError
 from lnflow.domain.scid import parse_scid
 from lnflow.domain.time import Clock, iso_utc
 from lnflow.nodes.port import FeeFacts, FeeWriter, NodeReader
-from lnflow.pricing.applying import Applied, Calls, apply
+from lnflow.pricing.advised import advised
+from lnflow.pricing.applying import Applied, Calls, Change, apply
 from lnflow.pricing.dialect.check import check, is_fit
 from lnflow.pricing.dialect.load import load_policy_file
 from lnflow.pricing.dialect.policy_file import PolicyFile
@@ -36,12 +37,14 @@ from lnflow.pricing.documents import (
 )
 from lnflow.pricing.explain import explain
 from lnflow.pricing.facts import ChannelFacts, Unknown
+from lnflow.pricing.gathering.loading import load_facts
 from lnflow.pricing.gathering.sources import Sources
-from lnflow.pricing.guards import ChannelHistory, Pipeline
+from lnflow.pricing.guards import ChannelHistory, Pipeline, guard_all
 from lnflow.pricing.limits import Rails
+from lnflow.pricing.matching.criteria import NOTHING_NEEDED
 from lnflow.pricing.rollback import Outcome
 from lnflow.pricing.rolling_back import Judged, judge_all, load_record, present_values, reversals, values_from
-from lnflow.pricing.running import PastSource, Plan, apply_plan, load_histories, plan_run
+from lnflow.pricing.running import PastSource, Plan, load_histories, plan_run
 from lnflow.service.missed import missed_by_channel
 from lnflow.store.fee_journal import FeeChange, FeeJournal
 from lnflow.store.reading import StoreReader
@@ -117,6 +120,27 @@ class PolicyService:
             errors=errors_of(list(file.problems), plan.decisions),
         )
 
+    async def apply_advice(self, opportunities: Sequence[Opportunity], *, act: bool) -> ApplyDocument:
+        """Return what the recommended prices come to under the guards of an lnflow file; with `act` do it."""
+        now_ns = self.clock.now_ns()
+        loaded = await load_facts(Sources(reader=self._reader()), NOTHING_NEEDED, now_ns)
+        histories = load_histories(self._past(), now_ns)
+        pipeline = Pipeline(now_ns=now_ns, lnflow=True, rails=self._rails())
+        guarded = guard_all(advised(opportunities, loaded.channels), histories, pipeline)
+        facts = {c.channel_point: c for c in loaded.channels}
+        applied = Applied(results={}, calls=Calls())
+        if act:
+            changes = [Change(decision=g.decision, facts=facts[g.decision.channel_point]) for g in guarded]
+            applied = await self._send(changes, loaded.info)
+        return ApplyDocument(
+            dry_run=not act,
+            config=self.config,
+            node=self._node(loaded.info),
+            channels=[decision_document(g.decision, applied.results.get(g.decision.channel_point)) for g in guarded],
+            calls=_calls(applied.calls),
+            errors=[],
+        )
+
     async def test_channel(self, ident: str) -> TestChannelDocument:
         """Return how one channel's decision comes about."""
         file = self.load()
@@ -177,14 +201,7 @@ class PolicyService:
             histories = load_histories(self._past(), now_ns)
             pipeline = Pipeline(now_ns=now_ns, lnflow=True, rails=self._rails(), positive_inbound=True)
             changes = reversals(judged, facts, histories, pipeline)
-            with ExitStack() as stack:
-                journal = stack.enter_context(FeeJournal(self.database, self.node_name))
-                journal.refuse_other_node((await reader.node_info()).pubkey)
-                writer = self._writer()
-                try:
-                    applied = await apply(changes, reader, writer, journal, self.clock.now_ns)
-                finally:
-                    await writer.close()
+            applied = await self._send(changes, await reader.node_info())
             calls = applied.calls
             for change in changes:
                 decision = change.decision
@@ -206,11 +223,17 @@ class PolicyService:
             return await plan_run(file, self._sources(store, now_ns), self._past(), now_ns)
 
     async def _write(self, plan: Plan) -> Applied:
+        facts = {c.channel_point: c for c in plan.loaded.channels}
+        changes = [Change(decision=d, facts=facts[d.channel_point]) for d in plan.decisions]
+        return await self._send(changes, plan.loaded.info)
+
+    async def _send(self, changes: Sequence[Change], info: NodeInfo) -> Applied:
+        """The one way to the node: through the journal."""
         with FeeJournal(self.database, self.node_name) as journal:
-            journal.refuse_other_node(plan.loaded.info.pubkey)
+            journal.refuse_other_node(info.pubkey)
             writer = self._writer()
             try:
-                return await apply_plan(plan, Sources(reader=self._reader()), writer, journal, self.clock.now_ns)
+                return await apply(changes, self._reader(), writer, journal, self.clock.now_ns)
             finally:
                 await writer.close()
 
