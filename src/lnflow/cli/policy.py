@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 import click
 
@@ -102,7 +102,27 @@ def check(
         raise click.exceptions.Exit(1)
 
 
-@command.command("apply")
+class CompatibleCommand(click.Command):
+    """Understands charge-lnd's names of options too, so that an old cron line still works (without writing)."""
+
+    NAMES: ClassVar[dict[str, str]] = {
+        "--lnddir": "--lnd-dir",
+        "--tlscert": "--cert-path",
+        "--macaroon": "--macaroon-path",
+        "--grpc": "--grpc-host",
+        "-vv": "-v",
+        "--very-verbose": "-v",
+    }
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        def current(word: str) -> str:
+            name, equals, value = word.partition("=")
+            return self.NAMES.get(name, name) + equals + value
+
+        return super().parse_args(ctx, [current(word) for word in args])
+
+
+@command.command("apply", cls=CompatibleCommand)
 @common_options
 @ACT_OPTION
 @DRY_OPTION

@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 
 from lnflow.domain.time import SECOND_NS
 from lnflow.pricing.changes import PolicyValues, clamp
-from lnflow.pricing.decision import Action, Decision
+from lnflow.pricing.decision import Action, Decision, StatusChange
 from lnflow.pricing.limits import HOUR_FLOOR_S, Limits, Rails
 
 LEAST_STEP_LIMIT_PPM = 10  # so that 1 ppm can become 11: half of 1 ppm would hold it for ever
@@ -37,6 +37,7 @@ class ChannelHistory(Struct, frozen=True, kw_only=True):
     last_change_ns: int | None = None
     changes_last_day: int = 0
     rolled_back_ns: int | None = None
+    disabled_by_us: bool = False
 
 
 class GuardNote(Struct, frozen=True, kw_only=True):
@@ -87,15 +88,20 @@ def guard_all(
 
 def guard(decision: Decision, history: ChannelHistory, pipeline: Pipeline) -> Guarded:
     """Return the decision as it may go to the node; a refused one keeps what it wanted in `new`."""
-    if not decision.writes or decision.old is None or decision.new is None:
+    old, new = decision.old, decision.new
+    if not decision.writes or old is None or new is None:
         return Guarded(decision=decision)
-    refusal = _positive_inbound(decision.old, decision.new, pipeline)
+    if decision.status_change is StatusChange.ENABLE:
+        by_whom = "by a rule of ours" if history.disabled_by_us else "not by us"
+        hint = "" if history.disabled_by_us else "; manage_status = false would leave it so"
+        decision = structs.replace(decision, reason=f"{decision.reason}; it was disabled {by_whom}{hint}")
+    refusal = _positive_inbound(old, new, pipeline)
     if refusal is not None:
         return _refused(Guarded(decision=decision), refusal)
     if not pipeline.lnflow:
-        refusal = _interval(history, pipeline.now_ns, HOUR_FLOOR_S) or _off_rails(decision.new, pipeline.rails)
+        refusal = _interval(history, pipeline.now_ns, HOUR_FLOOR_S) or _off_rails(new, pipeline.rails)
         return Guarded(decision=decision) if refusal is None else _refused(Guarded(decision=decision), refusal)
-    return _guard_lnflow(decision, decision.old, decision.new, history, pipeline)
+    return _guard_lnflow(decision, old, new, history, pipeline)
 
 
 def _guard_lnflow(

@@ -89,4 +89,5 @@ def _history(past: PastChanges, seen_ns: int | None) -> ChannelHistory:
         last_change_ns=max(known, default=None),
         changes_last_day=past.changes_last_day,
         rolled_back_ns=past.rolled_back_ns,
+        disabled_by_us=past.disabled_by_us,
     )

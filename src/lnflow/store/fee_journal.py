@@ -53,6 +53,8 @@ class PastChanges(Struct, frozen=True, kw_only=True):
     last_change_ns: int | None = None
     changes_last_day: int = 0
     rolled_back_ns: int | None = None
+    disabled_by_us: bool = False
+    """The last status change that we recorded disabled the channel."""
 
 
 _COLUMNS = (
@@ -125,13 +127,17 @@ class FeeJournal:
         """Return what limits the next change, by channel point."""
         with explained(self.path):
             rows = self._con.execute(
-                f"""SELECT channel_point, max(at_ns), sum(at_ns > ?), max(CASE WHEN kind = 'rollback' THEN at_ns END)
+                f"""SELECT channel_point, max(at_ns), sum(at_ns > ?), max(CASE WHEN kind = 'rollback' THEN at_ns END),
+                      coalesce(max(CASE WHEN status_change = 'disable' THEN change_id END), 0) >
+                      coalesce(max(CASE WHEN status_change <> 'disable' THEN change_id END), 0)
                     FROM fee_change WHERE node_id = ? AND {_WRITTEN} GROUP BY channel_point""",
                 (now_ns - DAY_NS, self.node_id),
             ).fetchall()
         return {
-            point: PastChanges(last_change_ns=last, changes_last_day=count, rolled_back_ns=rolled_back)
-            for point, last, count, rolled_back in rows
+            point: PastChanges(
+                last_change_ns=last, changes_last_day=count, rolled_back_ns=rolled_back, disabled_by_us=bool(ours)
+            )
+            for point, last, count, rolled_back, ours in rows
         }
 
     def latest_written(self) -> list[FeeChange]:

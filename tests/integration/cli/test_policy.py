@@ -87,6 +87,15 @@ async def test_a_dry_run_shows_every_channel_and_makes_no_changing_call(lnflow: 
     assert not lnflow.database.exists()
 
 
+async def test_an_old_cron_line_of_charge_lnd_runs_and_writes_nothing(lnflow: Lnflow, lnd: LndServer) -> None:
+    case, path = Case(lnflow, lnd, STATIC), lnd.directory
+    options = ["--grpc", lnd.target, "--tlscert", str(path.tls_cert), f"--macaroon={path.macaroon('readonly')}"]
+    result = await lnflow("policy", "apply", "-c", str(case.file), *options, "--electrum-server", "x:1", "-vv")
+    assert result.code == 0, result.err
+    assert b"Nothing was written" in result.out
+    assert lnd.changing_calls == []
+
+
 async def test_dry_run_wins_over_apply(lnflow: Lnflow, lnd: LndServer) -> None:
     result = await Case(lnflow, lnd, STATIC)("apply", "--apply", "--dry-run")
     assert (result.code, lnd.changing_calls) == (0, [])
@@ -195,6 +204,17 @@ async def test_status_changes_come_before_the_policy(lnflow: Lnflow, lnd: LndSer
         BOB_SMALL_SCID: True,
         CAROL_ALIAS_SCID: False,
     }
+
+
+async def test_what_we_disabled_is_known_to_be_ours(lnflow: Lnflow, lnd: LndServer, tmp_path: Path) -> None:
+    case = Case(lnflow, lnd, f"[off]\nnode.id = {BOB}\nstrategy = disable\n")
+    await case("apply", "--apply")
+    alice = lnd.node.channel(ALICE_SCID)
+    alice.policy = structs.replace(alice.policy, disabled=True)
+    case.file.write_text("[on]\nstrategy = static\n")
+    entries = by_scid((await case("apply")).document)
+    assert "disabled by a rule of ours" in entries[scid_text(BOB_LARGE_SCID)]["reason"]
+    assert "disabled not by us" in entries[scid_text(ALICE_SCID)]["reason"]
 
 
 async def test_writing_needs_a_macaroon_of_its_own_and_reading_does_not(lnflow: Lnflow, lnd: LndServer) -> None:

@@ -148,6 +148,14 @@ def test_a_status_change_alone_keeps_the_floor_too() -> None:
     assert refusals(guard(decision, ago(0.5), pipe(lnflow=False))) == [Guard.INTERVAL]
 
 
+@pytest.mark.parametrize(("ours", "words"), [(True, "by a rule of ours"), (False, "manage_status = false")])
+def test_enabling_says_who_had_disabled_the_channel(ours: bool, words: str) -> None:
+    decision = decide_one(rule("strategy = static"), channel(ours=policy(disabled=True)))
+    guarded = guard(decision, ChannelHistory(disabled_by_us=ours), pipe(lnflow=False))
+    assert guarded.decision.status_change is StatusChange.ENABLE
+    assert words in guarded.decision.reason
+
+
 @given(
     st.integers(0, 10_000),
     st.integers(0, 10_000),
