@@ -47,6 +47,19 @@ def test_a_rest_error_line_ends_the_stream() -> None:
     assert result.items == [StreamEnded("htlc event subscription terminated"), EVENTS[0]]
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"jsonrpc": "2.0", "id": 1, "result": {"forwards": []}},
+        {"forward_event": {"in_channel": "1x2x3", "status": "offered"}},
+        {"error": "permission denied", "code": 7},
+        {"uris": [], "chains": [{"chain": "bitcoin"}]},
+    ],
+)
+def test_what_only_resembles_events_is_not_taken_for_them(document: dict[str, object]) -> None:
+    assert read_bytes(json.dumps(document).encode()).kind is FileKind.UNKNOWN
+
+
 def test_a_subscription_has_the_time_of_the_recording() -> None:
     line = b'{"subscribed_event": {}, "timestamp_ns": "0", "_received_at_ns": "1795256336985741141"}\n'
     for data in (line, b"[" + line + b"]"):

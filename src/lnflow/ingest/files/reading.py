@@ -81,11 +81,13 @@ class Reading:
         if count != block.line_breaks + (not block.data.endswith(b"\n")):
             return False  # blank lines: the numbers would not fit
         self.counts = counts
-        numbers: Iterable[int] = range(block.first_line, block.first_line + count)
+        numbers = range(block.first_line, block.first_line + count)
         items: list[FileItem] = [event for event in events if event is not None]
-        if len(items) != count:
-            numbers = [number for number, event in zip(numbers, events, strict=True) if event is not None]
-        self._batch.add_many(items, numbers, count)
+        if len(items) == count:
+            self._batch.add_run(items, numbers)
+        else:
+            kept = [number for number, event in zip(numbers, events, strict=True) if event is not None]
+            self._batch.add_many(items, kept, count)
         self._batch.last_line = block.first_line + count - 1
         return True
 
@@ -180,20 +182,37 @@ class _Batch:
 
     def _clear(self) -> None:
         self.items: list[FileItem] = []
-        self.positions: list[int] = []
         self.rejected: list[Rejected] = []
         self.rows = 0
+        self._positions: list[int] = []
+        self._run = range(0)  # what stands alone, while all came line after line
 
     def add(self, items: Iterable[FileItem], position: int, *, rows: int = 1) -> None:
+        if self._run:
+            self._end_run()
         for item in items:
             self.items.append(item)
-            self.positions.append(position)
+            self._positions.append(position)
         self.rows += rows
 
     def add_many(self, items: list[FileItem], positions: Iterable[int], rows: int) -> None:
+        self._end_run()
         self.items += items
-        self.positions.extend(positions)
+        self._positions.extend(positions)
         self.rows += rows
+
+    def add_run(self, items: list[FileItem], positions: range) -> None:
+        """Add rows that each gave one item."""
+        if self._positions or (self._run and self._run.stop != positions.start):
+            self.add_many(items, positions, len(positions))
+            return
+        self._run = range(self._run.start, positions.stop) if self._run else positions
+        self.items += items
+        self.rows += len(positions)
+
+    def _end_run(self) -> None:
+        self._positions.extend(self._run)
+        self._run = range(0)
 
     def reject(self, rejected: Rejected) -> None:
         self.rejected.append(rejected)
@@ -203,7 +222,7 @@ class _Batch:
         return not (self.rows or self.items or self.rejected)
 
     def take(self) -> Chunk:
-        chunk = Chunk(self.items, self.positions, self.rejected, self.rows)
+        chunk = Chunk(self.items, self._run or self._positions, self.rejected, self.rows)
         self._clear()
         return chunk
 

@@ -12,6 +12,10 @@ from lnflow.ingest.files import csv_rows
 from lnflow.ingest.files.window import BadValue, JsonWindow
 
 HEAD_BYTES = 1 << 20
+_FORMS = (
+    "HTLC events, fwdinghistory, listchannels, closedchannels, getinfo, feereport, getnodeinfo, describegraph (LND); "
+    "listforwards, listpeerchannels, listclosedchannels, listnodes, getinfo (Core Lightning); exchange files"
+)
 _LINES_TRIED = 50  # a log may begin in the middle of a line, or with lines of a proxy
 
 
@@ -112,9 +116,7 @@ def _recognise_json(text: str, *, cut: bool) -> Recognised:
     if found is None:
         found = _by_later_lines(text)
     if found is None:
-        return Recognised(
-            FileKind.UNKNOWN, reason="JSON, but none of the forms that lnflow imports (see 'lnflow import --help')"
-        )
+        return Recognised(FileKind.UNKNOWN, reason=f"JSON, but none of the forms that lnflow imports: {_FORMS}")
     kind, lists = found.kind, found.list_names
     return Recognised(kind, lists, by_line or found.by_line)
 
@@ -203,9 +205,8 @@ def _kind_of_channels(members: Mapping[str, object], first: Mapping[str, object]
 
 def _kind_of_row(members: Mapping[str, object]) -> FileKind | None:
     names = members.keys()
-    if isinstance(members.get("result"), dict) or isinstance(members.get("error"), dict):
-        return FileKind.HTLC_EVENTS
-    if _is_event(members):
+    inner = members.get("result", members)
+    if isinstance(members.get("error"), dict) or (isinstance(inner, dict) and _is_event(inner)):
         return FileKind.HTLC_EVENTS
     if {"chan_id_in", "chan_id_out"} <= names:
         return FileKind.FORWARDS
