@@ -17,6 +17,7 @@ from lnflow.pricing.gathering.sources import Sources
 from lnflow.pricing.matching.charge_lnd import BLOCK_S
 from lnflow.pricing.matching.criteria import Needs
 
+LND = "lnd"
 INBOUND_SINCE, STRICT_DELTA_SINCE = (0, 18, 0), (0, 21, 0)
 
 
@@ -65,16 +66,21 @@ async def load_facts(sources: Sources, needs: Needs, now_ns: int, *, positive_in
         levels=load_price_levels(sources.store, needs, now_ns),
         cheapest=_two_cheapest(states, policies),
     )
+    is_lnd = info.implementation == LND
     node = NodeFacts(
         now_ns=now_ns,
         block_height=info.block_height,
         synced_to_chain=info.synced_to_chain,
         feerates_sat_per_vb=money.feerates,
-        inbound_fees=info.version_tuple >= INBOUND_SINCE,
+        inbound_fees=is_lnd and info.version_tuple >= INBOUND_SINCE,
         positive_inbound_fees=positive_inbound,
-        min_time_lock_delta=24 if info.version_tuple >= STRICT_DELTA_SINCE else 18,
+        min_time_lock_delta=_least_delta(info) if is_lnd else 0,
     )
     return LoadedFacts(channels=[_channel(s, gathered) for s in states], node=node, info=info)
+
+
+def _least_delta(info: NodeInfo) -> int:
+    return 24 if info.version_tuple >= STRICT_DELTA_SINCE else 18
 
 
 def _channel(state: ChannelState, known: _Gathered) -> ChannelFacts:
