@@ -158,8 +158,11 @@ class ChannelHistory:
         return None if listed is None else listed.state
 
     def terms(self, at_ns: int) -> PolicyChange | None:
-        """The terms in force."""
-        return self.policies.before(at_ns)
+        """The terms in force; before our first listing those that it showed, unless a change was told between."""
+        if (known := self.policies.before(at_ns)) is not None:
+            return known
+        first = self.policies.after(at_ns)
+        return None if first is None or first.logged else first
 
     def terms_sure(self, at_ns: int) -> bool:
         """Whether no change of somebody else can have come between what we saw before and after."""

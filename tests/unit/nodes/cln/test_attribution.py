@@ -108,6 +108,12 @@ def test_too_old_a_listing_does_not_speak() -> None:
     assert (found.verdict, found.cause, found.confidence) == (Verdict.UNKNOWN, Cause.UNATTRIBUTED, 0.0)
 
 
+def test_a_refusal_just_before_the_first_listing_is_told_by_it() -> None:
+    found = attribute(refused(600_061_000, at_s=4), seen((5, listed())))
+    assert (found.verdict, found.amount_out_msat) == (Verdict.INSUFFICIENT_BALANCE, 600_000_000)
+    assert found.confidence <= 0.85
+
+
 def test_a_forward_between_listing_and_refusal_is_counted() -> None:
     history = seen((0, listed()))
     sent = refused(450_046_000, at_s=1, status="settled", out_msat=450_000_000, failcode=None)
