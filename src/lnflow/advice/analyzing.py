@@ -144,6 +144,8 @@ def _totals(found: Findings) -> TotalsDocument:
 def _opportunity(rank: int, finding: Finding, recommendation: Recommendation) -> Opportunity:
     some = finding.channels[0] if finding.channels else None
     parts = finding.urgency
+    asked_for = finding.attempts_by_channel
+    chance = finding.settle_chance
     return Opportunity(
         rank=rank,
         peer_pubkey=some.peer_pubkey if some is not None else None,
@@ -154,10 +156,10 @@ def _opportunity(rank: int, finding: Finding, recommendation: Recommendation) ->
                 channel_point=c.channel_point,
                 capacity_sat=c.capacity_sat,
                 local_sat=None if c.local_msat is None else c.local_msat // 1000,
-                attempts=finding.attempts_by_channel.get(c.channel_id, 0),
+                attempts=asked_for.get(c.channel_id, 0),
             )
             for c in finding.channels
-            if not c.closed or c.channel_id in finding.attempts_by_channel
+            if not c.closed or c.channel_id in asked_for
         ],
         cause=_NAMES[finding.problem],
         confidence=finding.confidence,
@@ -166,7 +168,7 @@ def _opportunity(rank: int, finding: Finding, recommendation: Recommendation) ->
         demands=finding.demands,
         servable_demands=finding.servable,
         offered_fee_msat=finding.offered_fee_msat,
-        settle_chance=None if finding.settle_chance is None else round(finding.settle_chance, 4),
+        settle_chance=None if chance is None else round(chance, 4),
         expected_missed_msat=finding.value.expected_msat,
         low_msat=finding.value.low_msat,
         high_msat=finding.value.high_msat,

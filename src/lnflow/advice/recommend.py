@@ -76,7 +76,8 @@ def recommended_channel(finding: Finding) -> ChannelFacts | None:
         return None
     if finding.problem is Problem.LIQUIDITY:
         return max(candidates, key=lambda c: (c.remote_msat or 0, c.capacity_sat or 0, -c.channel_id))
-    return max(candidates, key=lambda c: (finding.attempts_by_channel.get(c.channel_id, 0), -c.channel_id))
+    asked_for = finding.attempts_by_channel
+    return max(candidates, key=lambda c: (asked_for.get(c.channel_id, 0), -c.channel_id))
 
 
 def outbound_ppm(finding: Finding) -> int | None:
@@ -193,7 +194,8 @@ _OTHER_TEXT = {
 
 
 def _other(finding: Finding) -> Recommendation:
-    cause = max(finding.attempts_by_cause, key=lambda c: (finding.attempts_by_cause[c], -c))
+    causes = finding.attempts_by_cause
+    cause = max(causes, key=lambda c: (causes[c], -c))
     text = _OTHER_TEXT.get(cause, f"Refused as {cause.text}: the sender has to mend that, nothing is lost.")
     return _investigate(finding, text)
 

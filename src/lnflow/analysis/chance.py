@@ -62,6 +62,7 @@ class SettleChances:
         self.average = (self.settled + 1) / (self.settled + self.downstream + 2)
         self._class_means = self._by_class()
         self._overall: dict[object, Chance] = {}
+        self._by_size: dict[tuple[object, int], Chance] = {}
 
     def of(self, peer: object, amount_class: int | None) -> Chance:
         """Return the chance for one peer and size; None for the size means that it is not known."""
@@ -70,8 +71,12 @@ class SettleChances:
             overall = self._overall[peer] = posterior(self._peers.get(peer, (0, 0)), self.average)
         if amount_class is None:
             return overall
-        prior = self._class_means[amount_class] * overall.mean / self.average
-        return posterior(self._own.get((peer, amount_class), (0, 0)), prior)
+        key = (peer, amount_class)
+        chance = self._by_size.get(key)
+        if chance is None:
+            prior = self._class_means[amount_class] * overall.mean / self.average
+            chance = self._by_size[key] = posterior(self._own.get(key, (0, 0)), prior)
+        return chance
 
     def _by_class(self) -> list[float]:
         classes: dict[int, Ends] = {}

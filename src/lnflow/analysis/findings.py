@@ -5,52 +5,82 @@ Per peer first, since a node forwards non-strictly: a refusal says that no chann
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterable
+from typing import TypeVar
 
 from msgspec import Struct
 
 from lnflow.analysis.chance import Ends, SettleChances
 from lnflow.analysis.facts import ChannelFacts, DemandGroup, WindowFacts
 from lnflow.analysis.month import per_month_msat
-from lnflow.analysis.problems import PROBLEM_CONFIDENCE, is_missed, problem_of
+from lnflow.analysis.problems import PROBLEM_CONFIDENCE, SENDERS_FAULT, is_missed, problem_of
 from lnflow.analysis.urgency import Urgency, urgency
 from lnflow.analysis.valuation import OpenWishes, Value, value_findings
 from lnflow.domain.causes import Cause, Problem
 
 _EVIDENCE_HALF = 3  # so many distinct demands make half of the confidence that numbers can give
 
+K = TypeVar("K", bound=Hashable)
+
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """One peer × problem.  `channels` are the peer's, `attempts_by_channel` says where it was asked for.
+    """One peer × problem, made of its demand groups.  `channels` are the peer's.
 
     `unserved` are distinct wishes without a later success; `servable` those of them that could have paid.
-    The `open_` figures are of the servable ones, once per wish.
+    The `open_` figures are of the servable ones, once per wish.  `settled_msat` left by the peer's channels in
+    the window: what a lower price would cost.
     """
 
     problem: Problem
     channels: tuple[ChannelFacts, ...]
-    attempts_by_channel: dict[int, int]
-    attempts_by_cause: dict[Cause, int]
+    groups: tuple[DemandGroup, ...]
     attempts: int
-    attempted_msat: int
-    offered_fee_msat: int
     demands: int
     unserved: int
     servable: int
     open_msat: int
     open_fee_msat: int
-    largest_msat: int | None
-    without_amount: int
     settled: int
     downstream: int
     settled_msat: int
-    """Left by the peer's channels in the window: what a lower price would cost."""
-    settle_chance: float | None
     value: Value
     per_month_msat: int | None
     failure_rate: float
     urgency: Urgency
     confidence: float
+
+    @property
+    def settle_chance(self) -> float | None:
+        """Expected value by open fee; None where nothing is open."""
+        return self.value.expected_msat / self.open_fee_msat if self.open_fee_msat else None
+
+    @property
+    def attempted_msat(self) -> int:
+        return sum(g.attempted_msat for g in self.groups)
+
+    @property
+    def offered_fee_msat(self) -> int:
+        """Of every attempt: the naive figure."""
+        return sum(g.offered_fee_msat for g in self.groups)
+
+    @property
+    def attempts_by_channel(self) -> dict[int, int]:
+        """How often each channel was asked for."""
+        return _attempts_by(self.groups, lambda g: g.channel_id)
+
+    @property
+    def attempts_by_cause(self) -> dict[Cause, int]:
+        return _attempts_by(self.groups, lambda g: g.cause)
+
+    @property
+    def largest_msat(self) -> int | None:
+        """No servable wish is larger (see `DemandGroup.largest_msat`)."""
+        return max((g.largest_msat for g in self.groups if is_missed(g) and g.largest_msat), default=None)
+
+    @property
+    def without_amount(self) -> int:
+        """Attempts of which the node gave no amounts."""
+        return sum(g.attempts for g in self.groups if g.amount_class is None)
 
 
 class Findings(Struct, frozen=True, kw_only=True):
@@ -68,27 +98,28 @@ def find(facts: WindowFacts) -> Findings:
     """Group, value and rank what was refused in the window."""
     channels = {c.channel_id: c for c in facts.channels}
     peers: dict[Hashable, list[ChannelFacts]] = {}
+    peer_of: dict[int, Hashable] = {}
     for channel in facts.channels:
-        peers.setdefault(_peer(channel), []).append(channel)
+        peer = peer_of[channel.channel_id] = _peer(channel)
+        peers.setdefault(peer, []).append(channel)
 
     grouped: dict[tuple[Hashable, Problem], list[DemandGroup]] = {}
     noise = 0
     for group in facts.demands:
-        asked_for = channels.get(group.channel_id)
-        problem = problem_of(group, asked_for)
+        problem = problem_of(group, channels.get(group.channel_id))
         if problem is None:
             noise += group.attempts
         else:
-            grouped.setdefault((_peer(asked_for), problem), []).append(group)
+            grouped.setdefault((peer_of.get(group.channel_id), problem), []).append(group)
 
     ends: dict[tuple[object, int | None], Ends] = {}
     volume: dict[Hashable, int] = {}
     for end in facts.ends:
-        peer = _peer(channels.get(end.channel_id))
+        peer = peer_of.get(end.channel_id)
         settled, downstream = ends.get((peer, end.amount_class), (0, 0))
         ends[(peer, end.amount_class)] = (settled + end.settled, downstream + end.downstream)
     for flow in facts.flows:
-        peer = _peer(channels.get(flow.channel_id))
+        peer = peer_of.get(flow.channel_id)
         volume[peer] = volume.get(peer, 0) + flow.out_msat
     chances = SettleChances(ends)
 
@@ -127,11 +158,16 @@ def find(facts: WindowFacts) -> Findings:
     )
 
 
-def _peer(channel: ChannelFacts | None) -> Hashable:
+def _peer(channel: ChannelFacts) -> Hashable:
     """Return what findings are grouped by: the peer, or the channel while its peer is not known."""
-    if channel is None:
-        return None
     return ("peer", channel.peer_id) if channel.peer_id is not None else ("channel", channel.channel_id)
+
+
+def _attempts_by(groups: Iterable[DemandGroup], key: Callable[[DemandGroup], K]) -> dict[K, int]:
+    sums: dict[K, int] = {}
+    for g in groups:
+        sums[key(g)] = sums.get(key(g), 0) + g.attempts
+    return sums
 
 
 def _finding(
@@ -143,48 +179,31 @@ def _finding(
     value: Value,
     facts: WindowFacts,
 ) -> Finding:
-    by_channel: dict[int, int] = {}
-    by_cause: dict[Cause, int] = {}
-    attempts = attempted_msat = offered_fee_msat = demands = unserved = without_amount = 0
-    servable = open_msat = open_fee = 0
-    largest: int | None = None
+    attempts = demands = unserved = servable = open_msat = open_fee = 0
     for g in groups:
-        by_channel[g.channel_id] = by_channel.get(g.channel_id, 0) + g.attempts
-        by_cause[g.cause] = by_cause.get(g.cause, 0) + g.attempts
         attempts += g.attempts
-        attempted_msat += g.attempted_msat
-        offered_fee_msat += g.offered_fee_msat
         demands += g.demands
-        unserved += g.unserved
-        if g.amount_class is None:
-            without_amount += g.attempts
-        if is_missed(g):
-            servable += g.unserved
+        unserved += g.demands - g.recovered
+        if g.cause not in SENDERS_FAULT:
+            servable += g.demands - g.recovered
             open_msat += g.open_msat
             open_fee += g.open_fee_msat
-            largest = max(largest or 0, g.largest_msat or 0) or None
     settled, downstream = ends
     offered = settled + downstream
     rate = unserved / (unserved + offered) if unserved else 0.0
     return Finding(
         problem=problem,
         channels=channels,
-        attempts_by_channel=by_channel,
-        attempts_by_cause=by_cause,
+        groups=tuple(groups),
         attempts=attempts,
-        attempted_msat=attempted_msat,
-        offered_fee_msat=offered_fee_msat,
         demands=demands,
         unserved=unserved,
         servable=servable,
         open_msat=open_msat,
         open_fee_msat=open_fee,
-        largest_msat=largest,
-        without_amount=without_amount,
         settled=settled,
         downstream=downstream,
         settled_msat=settled_msat,
-        settle_chance=value.expected_msat / open_fee if open_fee else None,
         value=value,
         per_month_msat=per_month_msat(value.expected_msat, facts.scope.coverage.covered_s, servable),
         failure_rate=rate,
