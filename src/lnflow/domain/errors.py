@@ -23,5 +23,9 @@ class StoreError(LnflowError):
     """The database cannot be read or written (locked, full disk, damaged, from a newer lnflow)."""
 
 
+class StoreRefused(StoreError):
+    """The database works but will not have these data (a sum that overflows, a number too large)."""
+
+
 class InputError(LnflowError):
     """A file or a line of input cannot be understood."""

@@ -13,6 +13,7 @@ import random
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -20,7 +21,7 @@ from msgspec import Struct
 
 from lnflow.domain.channel import ChannelPolicies, ChannelState, NodeInfo
 from lnflow.domain.errors import ConfigurationError, NodeRefused, NodeUnavailable, StoreError
-from lnflow.domain.time import SECOND_NS, Clock
+from lnflow.domain.time import DAY_NS, SECOND_NS, Clock
 from lnflow.ingest.join import Joiner, Ordinals
 from lnflow.ingest.queue import MAX_QUEUED, EventQueue
 from lnflow.ingest.status import CollectorStatus, StreamState
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 HISTORY_CURSOR = "history"
 HISTORY_OVERLAP_NS = 120 * SECOND_NS  # LND flushes rows every 15 s: one older than "now" can still appear
 HISTORY_PAGE = 50_000
+JUMP_LOOK_S = 1.0
+JUMP_NS = 5 * SECOND_NS  # corrected clocks drift by less; a busy machine wakes us that late
 LEASES = 4  # renewals that may be missed before another collector may take over
 
 _T = TypeVar("_T")
@@ -63,8 +66,14 @@ class Collector:
         *,
         times: CollectorTimes | None = None,
         max_queued: int = MAX_QUEUED,
+        raw_days: int | None = None,
+        steady_ns: Callable[[], int] = time.monotonic_ns,
         on_change: Callable[[], None] | None = None,
     ) -> None:
+        """`raw_days` is how long single attempts are kept (None: for ever); totals and demands always are.
+
+        `steady_ns` is a clock that nobody sets, from any beginning: against it jumps of `clock` are seen.
+        """
         self._reader = reader
         self._writer = writer
         self._clock = clock
@@ -73,7 +82,17 @@ class Collector:
         self._on_change = on_change or (lambda: None)
         self.status = CollectorStatus()
         self._events = EventQueue(clock, max_queued)
-        self._thread = WriterThread(writer, self._events, self.status, clock)
+        self._steady_ns = steady_ns
+        self._thread = WriterThread(
+            writer,
+            self._events,
+            self.status,
+            clock,
+            keep_raw_ns=raw_days * DAY_NS if raw_days is not None else None,
+            on_failure=self._writer_died,
+        )
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._writer_end: asyncio.Future[None] | None = None
         self._subscribed = asyncio.Event()
         self._channels: dict[str, ChannelState] = {}
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
@@ -82,9 +101,11 @@ class Collector:
         """Collect until cancelled.
 
         Raises `ConfigurationError` if another collector holds the lease or the node is not the one stored
-        under this name, `NodeRefused` if the credential does not suffice, and `NodeUnavailable` only if the
-        node cannot be reached at the very beginning.
+        under this name.  At the very beginning also `NodeRefused` and `NodeUnavailable`, since somebody is
+        there to read it; later such things are tried again for ever, with the trouble in `status`.
         """
+        self._loop = asyncio.get_running_loop()
+        self._writer_end = self._loop.create_future()
         self._take_lease()
         try:
             await self._reader.wait_until_ready()
@@ -99,11 +120,16 @@ class Collector:
         finally:
             self.status.stream = StreamState.STOPPED
             self._on_change()
-            self._writer.release_lease(self._holder)
+            try:
+                self._writer.release_lease(self._holder)
+            except StoreError as exc:  # it expires by itself
+                logger.error("lease not released: cause=%s", exc)
 
     async def _collect(self, info: NodeInfo) -> None:
         logger.info("collecting: node=%s alias=%s version=%s", info.pubkey, info.alias, info.version)
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch_writer(), name="writer")
+            group.create_task(self._watch_clock(), name="clock")
             group.create_task(self._stream_forever(), name="stream")
             group.create_task(self._after_each_subscription(info), name="catch-up")
             group.create_task(self._every(self._times.listing_s, self._list_channels), name="listing")
@@ -117,25 +143,27 @@ class Collector:
     # -- the stream -------------------------------------------------------------------------------------
 
     async def _stream_forever(self) -> None:
-        """Subscribe again and again, with full jitter; a subscription that came about resets the waiting."""
+        """Subscribe again and again, with full jitter.
+
+        Not the connection but what it tells resets the waiting: an event, or having stood for a while.  A node
+        that refuses (a macaroon revoked, a certificate expired) is asked as rarely as possible, but asked: the
+        operator may put a new file in place at any time.
+        """
         status, times = self.status, self._times
         while True:
-            subscriptions = status.subscriptions
-            status.stream = StreamState.CONNECTING if not status.failures_in_row else status.stream
-            stream = self._reader.htlc_stream()
-            cause = await self._run_stream(stream)
+            if not status.failures_in_row:
+                status.stream = StreamState.CONNECTING
+            began_ns, told = self._steady_ns(), self._events.received
+            cause = await self._run_stream(self._reader.htlc_stream())
             self._subscribed.clear()
-            if status.subscriptions > subscriptions:
+            stood_s = (self._steady_ns() - began_ns) / SECOND_NS
+            if self._events.received - told > 1 or stood_s > times.backoff_most_s:
                 status.failures_in_row = 0
             status.failures_in_row += 1
-            status.trouble = str(cause)
-            if isinstance(cause, NodeRefused):
-                raise cause
-            status.stream = (
-                StreamState.OPEN if status.failures_in_row >= times.breaker_opens_after else StreamState.RETRYING
-            )
-            most_s = min(times.backoff_most_s, times.backoff_first_s * 2 ** min(status.failures_in_row - 1, 16))
-            status.retry_in_s = random.uniform(0, most_s)  # full jitter: many collectors must not come at once
+            status.stream_trouble = str(cause)
+            is_open = status.failures_in_row >= times.breaker_opens_after or isinstance(cause, NodeRefused)
+            status.stream = StreamState.OPEN if is_open else StreamState.RETRYING
+            status.retry_in_s = self._wait_s(refused=isinstance(cause, NodeRefused))
             logger.warning(
                 "htlc stream lost: retry_in_s=%.1f failures=%d cause=%s",
                 status.retry_in_s,
@@ -145,6 +173,14 @@ class Collector:
             self._on_change()
             await self._clock.sleep(status.retry_in_s)
             status.retry_in_s = None
+
+    def _wait_s(self, *, refused: bool) -> float:
+        times = self._times
+        most_s = min(times.backoff_most_s, times.backoff_first_s * 2 ** min(self.status.failures_in_row - 1, 16))
+        if refused:
+            return random.uniform(times.backoff_most_s / 2, times.backoff_most_s)
+        least_s = 0.0 if self.status.failures_in_row == 1 else times.backoff_first_s / 2  # no storm of short streams
+        return random.uniform(least_s, max(least_s, most_s))  # jitter: many collectors must not come at once
 
     async def _run_stream(self, stream: HtlcStream) -> NodeUnavailable | NodeRefused:
         """Run one subscription in a thread of its own; return why it ended."""
@@ -185,8 +221,7 @@ class Collector:
 
     def _stream_began(self) -> None:
         self.status.stream = StreamState.STREAMING
-        self.status.failures_in_row = 0
-        self.status.trouble = None
+        self.status.stream_trouble = None
         self._subscribed.set()
         self._on_change()
 
@@ -207,29 +242,40 @@ class Collector:
                 await self._clock.sleep(self._times.backoff_first_s)
 
     async def _catch_up(self, info: NodeInfo) -> None:
-        await self._reader.wait_until_ready()
-        now = await self._reader.node_info()
-        if now.pubkey != info.pubkey:
-            raise ConfigurationError(
-                f"the node changed from {info.pubkey} to {now.pubkey} while we collected:"
-                " use a --node name of its own for the other node"
-            )
+        try:
+            await self._reader.wait_until_ready()
+        except NodeRefused:
+            await self._check_identity(info)
+            raise
+        await self._check_identity(info)
         await self._list_channels()
         await self._list_closed()
         await self._list_policies()
         await self._backfill()
 
+    async def _check_identity(self, info: NodeInfo) -> None:
+        """End it all if this is another node: what it forwards must not be counted for ours."""
+        now = await self._reader.node_info()
+        if (now.pubkey, now.network) != (info.pubkey, info.network):
+            raise ConfigurationError(
+                f"the node changed from {info.pubkey} ({info.network}) to {now.pubkey} ({now.network}) while we"
+                " collected: use a --node name of its own for the other node"
+            )
+
     async def _backfill(self) -> None:
-        """Read settled forwards that we have not, page by page; the cursor moves in the page's transaction."""
+        """Read settled forwards that we have not, page by page; the cursor moves in the page's transaction.
+
+        It never points beyond now: rows dated by a clock that ran ahead must not hide those that follow.
+        """
         cursor = await self._written(lambda w: w.cursor(HISTORY_CURSOR))
-        since_ns = max(0, cursor - HISTORY_OVERLAP_NS) if cursor is not None else 0
+        since_ns = max(0, min(cursor, self._clock.now_ns()) - HISTORY_OVERLAP_NS) if cursor is not None else 0
         ordinals = Ordinals()
         async for page in self._reader.forwards_since(since_ns, page_size=HISTORY_PAGE):
             joiner = Joiner()
             for forward in page:
                 joiner.add_forward(forward, ordinals.next(forward))
             facts = joiner.take()
-            newest_ns = max((f.at_ns for f in page), default=since_ns)
+            newest_ns = min(max((f.at_ns for f in page), default=since_ns), self._clock.now_ns())
             report = await self._written(
                 lambda w, facts=facts, at=newest_ns: w.write_batch(facts, cursors={HISTORY_CURSOR: at})  # type: ignore[misc]
             )
@@ -304,10 +350,16 @@ class Collector:
 
     async def _follow(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Keep a secondary stream going; it matters less than the HTLC stream and ends with it."""
+        times = self._times
+        failures = 0
         while True:
             await self._subscribed.wait()
+            began_ns = self._steady_ns()
             await self._tolerate(work)
-            await self._clock.sleep(random.uniform(0, 2 * self._times.backoff_first_s))
+            stood_s = (self._steady_ns() - began_ns) / SECOND_NS
+            failures = 0 if stood_s > times.backoff_most_s else failures + 1
+            most_s = min(times.backoff_most_s, times.backoff_first_s * 2 ** min(failures, 16))
+            await self._clock.sleep(random.uniform(times.backoff_first_s / 2, most_s))
 
     async def _tolerate(self, work: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
         """Outages are the stream's business to report; a store that refuses is tried again next time.
@@ -320,16 +372,42 @@ class Collector:
             await work(*args)
             if was_streaming and subscriptions == self.status.subscriptions:
                 self._thread.alive_until(began_ns)
+            self.status.node_trouble = None
         except NodeUnavailable as exc:
             logger.info("node not available: while=%s cause=%s", getattr(work, "__name__", "?"), exc)
+        except NodeRefused as exc:
+            if self.status.node_trouble != str(exc):
+                logger.error("node refused: while=%s cause=%s", getattr(work, "__name__", "?"), exc)
+            self.status.node_trouble = str(exc)
         except StoreError as exc:
-            logger.error("not stored: while=%s cause=%s", getattr(work, "__name__", "?"), exc)
-            self.status.trouble = str(exc)
+            logger.error("not stored, tried again later: while=%s cause=%s", getattr(work, "__name__", "?"), exc)
 
     async def _written(self, work: Callable[[StoreWriter], _T]) -> _T:
         if self._thread.failure is not None:
             raise StoreError(f"the writer ended: {self._thread.failure}")
         return await asyncio.wrap_future(self._thread.submit(work))
+
+    def _writer_died(self, error: BaseException) -> None:
+        """Called in the writer's thread."""
+        assert self._loop is not None
+        assert self._writer_end is not None
+        self._loop.call_soon_threadsafe(_fail, self._writer_end, error)
+
+    async def _watch_writer(self) -> None:
+        """Without a writer nothing is collected: its end is ours."""
+        assert self._writer_end is not None
+        await self._writer_end
+
+    async def _watch_clock(self) -> None:
+        """Cut coverage where the clock was set, or where the machine slept: then nobody listened."""
+        while True:
+            wall_ns, steady_ns = self._clock.now_ns(), self._steady_ns()
+            await self._clock.sleep(JUMP_LOOK_S)
+            now_ns = self._clock.now_ns()
+            jump_ns = (now_ns - wall_ns) - (self._steady_ns() - steady_ns)
+            if abs(jump_ns) > JUMP_NS:
+                logger.warning("clock jumped: seconds=%d, coverage is cut there", jump_ns // SECOND_NS)
+                self._thread.clock_jumped(wall_ns, now_ns)
 
     def _take_lease(self) -> None:
         now_ns = self._clock.now_ns()

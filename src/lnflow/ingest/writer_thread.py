@@ -13,11 +13,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from lnflow.domain.errors import InputError, StoreError
+from lnflow.domain.errors import InputError, StoreError, StoreRefused
 from lnflow.domain.htlc import StreamEnded, StreamEvent, Subscribed
-from lnflow.domain.time import SECOND_NS, Clock
+from lnflow.domain.time import HOUR_NS, SECOND_NS, Clock
 from lnflow.ingest.join import Joiner
-from lnflow.ingest.queue import EventQueue
+from lnflow.ingest.queue import EventQueue, Shed
 from lnflow.ingest.status import CollectorStatus
 from lnflow.store.reading import LIVE, SHED
 from lnflow.store.rows import AttemptFacts
@@ -30,6 +30,8 @@ BATCH_WAIT_S = 0.2  # what a crash may lose; the node does not repeat it
 UPKEEP_EVERY_NS = 60 * SECOND_NS
 HEARTBEAT_EVERY_NS = 10 * SECOND_NS  # how fine coverage is known when nothing happens
 RETRY_STORE_S = 1.0
+PRUNE_EVERY_NS = HOUR_NS
+PRUNED_AT_ONCE = 50_000  # the writer does nothing else meanwhile: some seconds on a slow disk
 
 _T = TypeVar("_T")
 
@@ -43,18 +45,27 @@ class WriterThread:
         events: EventQueue,
         status: CollectorStatus,
         clock: Clock,
+        *,
+        keep_raw_ns: int | None = None,
+        on_failure: Callable[[BaseException], None] = lambda _: None,
     ) -> None:
+        """`keep_raw_ns` is how long raw attempts are kept; `on_failure` is called, in the thread, if it dies."""
         self._writer = writer
         self._events = events
         self._status = status
         self._clock = clock
+        self._keep_raw_ns = keep_raw_ns
+        self._on_failure = on_failure
         self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._joiner = Joiner()
         self._decode: Callable[[bytes], StreamEvent | None] | None = None
         self._counts: Callable[[], dict[str, int]] | None = None
         self._counted: dict[str, int] = {}
         self._heard_until_ns: int | None = None
+        self._taken_until_ns: int | None = None
+        """Everything received by then has been taken from the queue."""
         self._last_upkeep_ns = 0
+        self._last_prune_ns = 0
         self._last_commit_ns = 0
         self._stopping = threading.Event()
         self._wake = threading.Event()
@@ -94,7 +105,21 @@ class WriterThread:
 
     def alive_until(self, at_ns: int) -> None:
         """The node answered at this time: the subscription still stood then."""
-        self._heard_until_ns = max(self._heard_until_ns or 0, at_ns)
+        if at_ns <= self._clock.now_ns():  # else the clock went back meanwhile
+            self._heard_until_ns = max(self._heard_until_ns or 0, at_ns)
+
+    def clock_jumped(self, before_ns: int, now_ns: int) -> None:
+        """The clock went from one time to another at once: no interval may reach over that."""
+
+        def split(_: StoreWriter) -> None:
+            if self._status.covered_since_ns is None:
+                return
+            self._heard_until_ns = min(self._heard_until_ns or before_ns, before_ns)
+            self._taken_until_ns = min(self._taken_until_ns or before_ns, before_ns)
+            self._commit(force=True, now_ns=before_ns)
+            self._status.covered_since_ns = self._heard_until_ns = self._taken_until_ns = now_ns
+
+        self.submit(split)
 
     # -- the thread -------------------------------------------------------------------------------------
 
@@ -107,7 +132,7 @@ class WriterThread:
                 self._commit(force=stopping)
                 if stopping and not taken and not len(self._joiner) and self._work.empty():
                     # Answers must not wait for the next writer: late facts have left periods to make again.
-                    self._persist(lambda: self._writer.upkeep(self._clock.now_ns()), [])
+                    self._persist(lambda: self._writer.upkeep(self._clock.now_ns()), 0)
                     return
                 if not taken and self._work.empty() and not stopping:
                     self._wake.wait(BATCH_WAIT_S)
@@ -115,6 +140,7 @@ class WriterThread:
         except BaseException as exc:  # the collector sees it and ends
             self.failure = exc
             logger.exception("writer thread ended")
+            self._on_failure(exc)
 
     def _do_work(self) -> None:
         while True:
@@ -125,6 +151,7 @@ class WriterThread:
             work()
 
     def _take_events(self) -> int:
+        received_ns = self._events.last_received_ns  # asked before taking: what comes meanwhile is not in it
         raws = self._events.take(MAX_BATCH)
         decode, add, status = self._decode, self._joiner.add, self._status
         last_ns = 0
@@ -151,20 +178,22 @@ class WriterThread:
                 last_ns = max(last_ns, event.at_ns)
         if last_ns:
             status.last_event_ns = last_ns
+        if received_ns is not None and len(raws) < MAX_BATCH and status.covered_since_ns is not None:
+            self._taken_until_ns = max(received_ns, status.covered_since_ns)
         status.events += len(raws)
         status.queued = len(self._events)
         return len(raws)
 
     def _subscribed(self) -> None:
         self._status.subscriptions += 1
-        self._status.covered_since_ns = self._heard_until_ns = self.subscribed_ns
+        self._status.covered_since_ns = self._heard_until_ns = self._taken_until_ns = self.subscribed_ns
 
     def _end_of_stream(self) -> None:
         self._commit(force=True)
         self._status.covered_since_ns = None
 
-    def _commit(self, *, force: bool) -> None:
-        now_ns = self._clock.now_ns()
+    def _commit(self, *, force: bool, now_ns: int | None = None) -> None:
+        now_ns = self._clock.now_ns() if now_ns is None else now_ns
         events = self._joiner.events
         waited_ns = now_ns - self._last_commit_ns
         due = events >= MAX_BATCH or (events and waited_ns >= BATCH_WAIT_S * SECOND_NS) or waited_ns < 0
@@ -178,39 +207,77 @@ class WriterThread:
             self._status.shed += shed.count
             logger.warning("events shed: count=%d, the disk does not keep up", shed.count)
         covered = self._covered(now_ns)
-        if not (facts or counters or covered):
-            return
+        if facts or counters or covered:
+            self._persist(lambda: self._store(facts, counters, covered, shed), len(facts))
+            self._last_commit_ns = self._status.last_commit_ns = now_ns
+        self._upkeep_if_due(now_ns)
 
-        def write() -> None:
-            if shed is not None:
-                self._writer.cover(SHED, shed.since_ns, shed.until_ns, "queue full")
+    def _store(
+        self,
+        facts: list[AttemptFacts],
+        counters: dict[str, int],
+        covered: tuple[str, int, int, str] | None,
+        shed: Shed | None,
+    ) -> None:
+        if shed is not None:
+            self._writer.cover(SHED, shed.since_ns, shed.until_ns, "queue full")
+        try:
             report = self._writer.write_batch(facts, counters=counters, covered=covered)
-            self._status.attempts += report.new
-            if now_ns - self._last_upkeep_ns >= UPKEEP_EVERY_NS or now_ns < self._last_upkeep_ns:
-                self._writer.upkeep(now_ns)
-                self._last_upkeep_ns = now_ns
+        except StoreRefused as exc:
+            # The store works but will not have these rows: find the bad ones, or we would stop here for ever.
+            bad = self._store_one_by_one(facts)
+            logger.error("facts refused by the store: count=%d of=%d cause=%s", bad, len(facts), exc)
+            self._status.refused += bad
+            report = self._writer.write_batch([], counters=counters | {"refused_by_store": bad}, covered=covered)
+        self._status.attempts += report.new
 
-        self._persist(write, facts)
-        self._last_commit_ns = now_ns
-        self._status.last_commit_ns = now_ns
+    def _store_one_by_one(self, facts: list[AttemptFacts]) -> int:
+        """Store halves of a refused batch, and halves of those; return how many facts cannot be stored."""
+        if not facts:
+            return 0
+        try:
+            self._status.attempts += self._writer.write_batch(facts).new
+        except StoreRefused:
+            if len(facts) == 1:
+                return 1
+            half = len(facts) // 2
+            return self._store_one_by_one(facts[:half]) + self._store_one_by_one(facts[half:])
+        return 0
 
-    def _persist(self, write: Callable[[], None], facts: list[AttemptFacts]) -> None:
+    def _upkeep_if_due(self, now_ns: int) -> None:
+        """Work that can wait; what fails is tried again at the next turn, not at once."""
+        if 0 <= now_ns - self._last_upkeep_ns < UPKEEP_EVERY_NS:
+            return
+        self._last_upkeep_ns = now_ns
+        try:
+            self._writer.upkeep(now_ns)
+            if self._keep_raw_ns is not None and not 0 <= now_ns - self._last_prune_ns < PRUNE_EVERY_NS:
+                self._writer.prune_raw(now_ns - self._keep_raw_ns, most=PRUNED_AT_ONCE)
+                self._last_prune_ns = now_ns
+        except StoreError as exc:
+            logger.error("upkeep not done: cause=%s", exc)
+            self._status.store_trouble = str(exc)
+
+    def _persist(self, write: Callable[[], None], count: int) -> None:
         """Write, and try again for as long as the store refuses: meanwhile the queue fills, then sheds."""
         while True:
             try:
                 write()
             except StoreError as exc:
-                if self._status.trouble != str(exc):
-                    logger.error("batch not stored, trying again: attempts=%d cause=%s", len(facts), exc)
-                self._status.trouble = str(exc)
+                if self._status.store_trouble != str(exc):
+                    logger.error("batch not stored, trying again: attempts=%d cause=%s", count, exc)
+                self._status.store_trouble = str(exc)
+                self._status.queued = len(self._events)
                 if self._stopping.wait(RETRY_STORE_S):
                     try:
                         write()
                     except StoreError as last:
-                        logger.error("batch lost at the end: attempts=%d cause=%s", len(facts), last)
+                        logger.error("batch lost at the end: attempts=%d cause=%s", count, last)
                     return
             else:
-                self._status.trouble = None
+                if self._status.store_trouble is not None:
+                    logger.info("batch stored again: attempts=%d", count)
+                self._status.store_trouble = None
                 return
 
     def _covered(self, now_ns: int) -> tuple[str, int, int, str] | None:
@@ -218,7 +285,7 @@ class WriterThread:
         if since_ns is None:
             return None
         # What is still queued was received but is not stored: it is covered only once it is.
-        heard = [self._heard_until_ns, self._events.last_received_ns] if not len(self._events) else []
+        heard = [self._taken_until_ns, self._heard_until_ns if not len(self._events) else None]
         until_ns = max((t for t in heard if t is not None and t <= now_ns), default=since_ns)
         return (LIVE, since_ns, until_ns, "") if until_ns > since_ns else None
 

@@ -138,7 +138,7 @@ async def listening(world: WorldServer, database: Path, node_name: str) -> Async
     )
     reader = LndReader(connection)
     with StoreWriter(database, node_name) as writer:
-        collector = Collector(reader, writer, world.clock, times=_TIMES)
+        collector = Collector(reader, writer, world.clock, times=_TIMES, steady_ns=world.clock.now_ns)
         collecting = asyncio.create_task(collector.run(), name="collector")
         try:
             listener = Listener(world, collector, collecting)

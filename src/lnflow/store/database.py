@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
-from lnflow.domain.errors import StoreError
+from lnflow.domain.errors import StoreError, StoreRefused
 
 MIN_SQLITE = (3, 37, 0)  # STRICT tables
 _BUSY_MS = 10_000
@@ -26,6 +26,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         path.parent.mkdir(parents=True, exist_ok=True)
         con = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000)
         try:
+            con.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded only by a new file, before anything is in it
             con.execute("PRAGMA journal_mode = WAL")
             con.execute("PRAGMA synchronous = NORMAL")
             con.execute("PRAGMA temp_store = MEMORY")
@@ -104,12 +105,12 @@ def transaction(con: sqlite3.Connection) -> Iterator[None]:
     con.execute("BEGIN IMMEDIATE")
     try:
         yield
+        con.execute("COMMIT")  # may fail too (full disk), and then leaves the transaction open
     except BaseException:
         # SQLite has already rolled back on some errors (full disk); then there is nothing to undo.
         with contextlib.suppress(sqlite3.OperationalError):
             con.execute("ROLLBACK")
         raise
-    con.execute("COMMIT")
 
 
 @contextlib.contextmanager
@@ -127,7 +128,11 @@ def explained(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into `StoreError`s that say what to do."""
     try:
         yield
+    except (sqlite3.IntegrityError, sqlite3.DataError, OverflowError) as exc:
+        raise StoreRefused(f"database {path}: it will not have these data: {exc}") from exc
     except sqlite3.Error as exc:
+        if "integer overflow" in str(exc):
+            raise StoreRefused(f"database {path}: a sum of these data is too large: {exc}") from exc
         raise StoreError(_explain(path, str(exc))) from exc
     except OSError as exc:
         raise StoreError(f"cannot use {path}: {exc.strerror or exc}") from exc
