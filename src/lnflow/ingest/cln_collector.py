@@ -1,0 +1,323 @@
+"""Collecting from Core Lightning: by cursors, so that nothing is lost while we are away, and history behind it.
+
+The node keeps its forwards, refused ones too: what happened in a gap is read when we are back, only without
+the look at the channels that tells why.  History is read newest first, in the background, and resumed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import secrets
+import socket
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from msgspec import Struct
+
+from lnflow.domain.channel import NodeInfo
+from lnflow.domain.errors import ConfigurationError, NodeUnavailable, StoreError
+from lnflow.domain.htlc import Attempt
+from lnflow.domain.time import SECOND_NS, Clock
+from lnflow.ingest.join import Joiner
+from lnflow.ingest.status import CollectorStatus, StreamState
+from lnflow.nodes.cln.facts import NodeFacts, channel_policies, channel_state
+from lnflow.nodes.cln.forwards import Cursor, ForwardReader
+from lnflow.nodes.cln.ledger import Autoclean, LedgerCheck, autoclean, fees_collected_msat
+from lnflow.nodes.cln.live import LiveForwards
+from lnflow.nodes.cln.rows import attempt_of
+from lnflow.nodes.cln.rpc import ClnRpc
+from lnflow.store.reading import LIVE, StoreReader
+from lnflow.store.writing import StoreWriter
+
+logger = logging.getLogger(__name__)
+
+CREATED, UPDATED, DOWN_TO = "cln.created", "cln.updated", "cln.down_to"
+SINCE = "cln.since_ns"
+HISTORY = "history"
+LEASES = 4
+_LEDGER_LOOKS, _LEDGER_LOOK_S = 100, 0.1
+
+_T = TypeVar("_T")
+
+
+class ClnTimes(Struct, frozen=True, kw_only=True):
+    """How often the collector does what, in seconds."""
+
+    listing_s: float = 30.0
+    facts_s: float = 1800.0
+    lease_s: float = 15.0
+    ledger_s: float = 3600.0
+    backoff_first_s: float = 1.0
+    backoff_most_s: float = 60.0
+    breaker_opens_after: int = 5
+
+
+class ClnStatus(CollectorStatus, kw_only=True):
+    """What a plugin's `lnflow-status` shows besides."""
+
+    history_down_to: int | None = None
+    """Created index down to which history was read; 1 when all of it."""
+    history_of: int | None = None
+    ledger: LedgerCheck | None = None
+    warning: str | None = None
+
+
+class ClnCollector:
+    """Collects for one node until cancelled.  One collector per node and store: it holds the lease."""
+
+    def __init__(
+        self,
+        rpc: ClnRpc,
+        live: LiveForwards,
+        writer: StoreWriter,
+        clock: Clock,
+        *,
+        times: ClnTimes | None = None,
+        history_page: int = 5000,
+        on_change: Callable[[], None] | None = None,
+    ) -> None:
+        self._rpc = rpc
+        self._live = live
+        self._writer = writer
+        self._clock = clock
+        self._times = times or ClnTimes()
+        self._facts = NodeFacts(rpc)
+        self._history = ForwardReader(rpc, clock, page_size=history_page)
+        self._on_change = on_change or (lambda: None)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lnflow-writer")
+        self._lease_ns = round(LEASES * self._times.lease_s * SECOND_NS)
+        self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.status = ClnStatus()
+
+    async def run(self) -> None:
+        """Collect until cancelled.
+
+        Raises `ConfigurationError` if another collector holds the lease or the node is not the one stored under
+        this name, `NodeRefused` for a node that will not do, `NodeUnavailable` only at the very beginning.
+        """
+        await self._take_lease()
+        try:
+            info = await self._facts.node_info()
+            self._live.history.max_dust_msat = await self._facts.max_dust_msat()
+            await self._written(lambda w: w.bind_node(info, self._clock.now_ns()))
+            cursor = await self._begin()
+            await self._collect(info, cursor)
+        finally:
+            self.status.stream = StreamState.STOPPED
+            self._on_change()
+            await asyncio.shield(self._written(lambda w: w.release_lease(self._holder)))
+            self._thread.shutdown()
+
+    async def _collect(self, info: NodeInfo, cursor: Cursor) -> None:
+        logger.info("collecting: node=%s alias=%s version=%s", info.pubkey, info.alias, info.version)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow_forever(cursor), name="forwards")
+            group.create_task(self._hydrate(), name="history")
+            group.create_task(self._every(self._times.listing_s, self._list_channels), name="listing")
+            group.create_task(self._every(self._times.facts_s, self._list_facts), name="facts")
+            group.create_task(self._every(self._times.ledger_s, self._check_ledger), name="ledger")
+            group.create_task(self._every(self._times.lease_s, self._renew_lease), name="lease")
+
+    async def _begin(self) -> Cursor:
+        """Return where to go on: the stored cursor, or now on a first start (what was before is history)."""
+        created, updated = await self._cursor(CREATED), await self._cursor(UPDATED)
+        if created is None or updated is None:
+            newest = await self._history.newest()
+            now_ns = self._clock.now_ns()
+            start = {CREATED: newest.created, UPDATED: newest.updated, DOWN_TO: newest.created + 1, SINCE: now_ns}
+            await self._written(lambda w: w.write_batch([], cursors=start))
+            created, updated = newest.created, newest.updated
+        self.status.covered_since_ns = await self._cursor(SINCE)
+        return Cursor(created=created, updated=updated)
+
+    # -- what happens -----------------------------------------------------------------------------------
+
+    async def _follow_forever(self, cursor: Cursor) -> None:
+        """Follow again and again, with full jitter; rows of the time between are read first."""
+        status, times = self.status, self._times
+        while True:
+            status.stream = StreamState.CONNECTING if not status.failures_in_row else status.stream
+            try:
+                await self._list_channels()
+                status.stream, status.stream_trouble = StreamState.STREAMING, None
+                status.subscriptions += 1
+                self._on_change()
+                async for batch in self._live.follow(cursor):
+                    status.failures_in_row = 0
+                    await self._store(batch.attempts, {CREATED: batch.cursor.created, UPDATED: batch.cursor.updated})
+                    cursor = batch.cursor
+            except NodeUnavailable as exc:
+                status.stream_trouble = str(exc)
+            status.failures_in_row += 1
+            open_ = status.failures_in_row >= times.breaker_opens_after
+            status.stream = StreamState.OPEN if open_ else StreamState.RETRYING
+            most_s = min(times.backoff_most_s, times.backoff_first_s * 2 ** min(status.failures_in_row - 1, 16))
+            status.retry_in_s = random.uniform(0, most_s)
+            logger.warning("node lost: retry_in_s=%.1f cause=%s", status.retry_in_s, status.trouble)
+            self._on_change()
+            await self._clock.sleep(status.retry_in_s)
+            status.retry_in_s = None
+
+    async def _store(self, attempts: list[Attempt], cursors: dict[str, int]) -> None:
+        """One page, its cursor and its coverage in one transaction; tried again for as long as the store refuses."""
+        joiner = Joiner()
+        for attempt in attempts:
+            joiner.add_attempt(attempt)
+        facts = joiner.take()
+        since_ns, now_ns = self.status.covered_since_ns, self._clock.now_ns()
+        covered = None if since_ns is None or since_ns >= now_ns else (LIVE, since_ns, now_ns, "")
+        report = await self._until_stored(lambda w: w.write_batch(facts, cursors=cursors, covered=covered))
+        status = self.status
+        status.events += len(attempts)
+        status.attempts += report.new
+        status.last_commit_ns = now_ns
+        status.last_event_ns = max((a.resolved_ns or a.arrived_ns or 0 for a in attempts), default=status.last_event_ns)
+        self._on_change()
+
+    # -- what was ---------------------------------------------------------------------------------------
+
+    async def _hydrate(self) -> None:
+        """Read history down to its first row, newest first; an outage only delays it."""
+        status = self.status
+        status.history_of = await self._cursor(CREATED)
+        while (down_to := await self._cursor(DOWN_TO) or 1) > 1:
+            status.history_down_to = down_to
+            try:
+                async for batch in self._history.history(down_to):
+                    attempts = [attempt_of(row) for row in batch.rows]
+                    joiner = Joiner()
+                    for attempt in attempts:
+                        joiner.add_attempt(attempt)
+                    facts, cursors = joiner.take(), {DOWN_TO: batch.down_to}
+                    report = await self._until_stored(
+                        lambda w, facts=facts, cursors=cursors: w.write_batch(facts, cursors=cursors)  # type: ignore[misc]
+                    )
+                    status.backfilled += report.new
+                    status.history_down_to = batch.down_to
+                    self._on_change()
+            except NodeUnavailable as exc:
+                logger.info("history waits: down_to=%d cause=%s", status.history_down_to, exc)
+                await self._clock.sleep(random.uniform(0, 2 * self._times.backoff_first_s))
+        status.history_down_to = 1
+        status.backfill_done = True
+        await self._tolerate(self._cover_history)
+        await self._tolerate(self._check_ledger)
+        self._on_change()
+
+    async def _cover_history(self) -> None:
+        """History counts as covered where nothing was deleted: the node recorded it as if we had listened."""
+        since_ns = await self._cursor(SINCE)
+        if since_ns is None:
+            return
+        cleaned = await autoclean(self._rpc)
+        first_ns = await self._read(lambda store: store.span().first_ns)
+        if await self._history.deleted():
+            if cleaned.failed_age_s is None:
+                return
+            kept_ns = since_ns - cleaned.failed_age_s * SECOND_NS
+            first_ns = kept_ns if first_ns is None else max(first_ns, kept_ns)
+        if first_ns is not None and first_ns < since_ns:
+            start_ns = first_ns
+            await self._written(lambda w: w.cover(HISTORY, start_ns, since_ns, "the node's own history"))
+
+    async def _check_ledger(self) -> None:
+        """Hold our sum of fees against the node's, once we have read what it had earned when we asked."""
+        before = await fees_collected_msat(self._rpc)
+        if not await self._caught_up((await self._history.newest()).updated):
+            return
+        until_ns = self._clock.now_ns() + SECOND_NS
+        ours = await self._read(lambda store: sum(f.earned_msat for f in store.flows(0, until_ns)))
+        check = LedgerCheck(
+            ours_msat=ours,
+            node_before_msat=before,
+            node_after_msat=await fees_collected_msat(self._rpc),
+            complete=self.status.backfill_done,
+        )
+        self.status.ledger = check
+        cleaned: Autoclean = await autoclean(self._rpc)
+        self.status.warning = cleaned.warning(self._times.backoff_most_s)
+        if not check.holds:
+            logger.warning("fees differ: ours_msat=%d node_msat=%d", check.ours_msat, check.node_before_msat)
+
+    async def _caught_up(self, updated: int) -> bool:
+        """Wait, not for ever, until the follower has stored up to this index."""
+        for _ in range(_LEDGER_LOOKS):
+            if (await self._cursor(UPDATED) or 0) >= updated:
+                return True
+            await self._clock.sleep(_LEDGER_LOOK_S)
+        return False
+
+    # -- facts of channels ------------------------------------------------------------------------------
+
+    async def _list_channels(self) -> None:
+        listed = await self._live.look()
+        at_ns = self._clock.now_ns()
+        states = [s for s in map(channel_state, listed) if s is not None]
+        policies = [p for p in map(channel_policies, listed) if p is not None]
+        await self._written(lambda w: w.write_channels(at_ns, states, thin=True))
+        await self._written(lambda w: w.write_policies(policies, at_ns))
+        await self._written(lambda w: w.upkeep(at_ns))
+
+    async def _list_facts(self) -> None:
+        closed = await self._facts.closed_channels()
+        await self._written(lambda w: w.write_closed(closed))
+        listed = await self._facts.peer_channels()
+        aliases = await self._facts.aliases(sorted({c.peer_id for c in listed}))
+        await self._written(lambda w: w.write_aliases(aliases))
+
+    # -- keeping going ----------------------------------------------------------------------------------
+
+    async def _every(self, seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while True:
+            await self._tolerate(work)
+            await self._clock.sleep(seconds)
+
+    async def _tolerate(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Outages are the follower's business to report; a store that refuses is tried again next time."""
+        try:
+            await work()
+        except NodeUnavailable as exc:
+            logger.info("node not available: while=%s cause=%s", getattr(work, "__name__", "?"), exc)
+        except StoreError as exc:
+            logger.error("not stored: while=%s cause=%s", getattr(work, "__name__", "?"), exc)
+            self.status.store_trouble = str(exc)
+
+    async def _cursor(self, name: str) -> int | None:
+        return await self._written(lambda w: w.cursor(name))
+
+    async def _written(self, work: Callable[[StoreWriter], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._writer)
+
+    async def _read(self, question: Callable[[StoreReader], _T]) -> _T:
+        def ask() -> _T:
+            with StoreReader(self._writer.path, self._writer.node_name) as store:
+                return question(store)
+
+        return await asyncio.get_running_loop().run_in_executor(self._thread, ask)
+
+    async def _until_stored(self, work: Callable[[StoreWriter], _T]) -> _T:
+        """Try until the store takes it: the node keeps its rows meanwhile, nothing is lost by waiting."""
+        while True:
+            try:
+                return await self._written(work)
+            except StoreError as exc:
+                self.status.store_trouble = str(exc)
+                logger.error("page not stored, trying again: cause=%s", exc)
+                await self._clock.sleep(self._times.backoff_first_s)
+
+    async def _take_lease(self) -> None:
+        now_ns = self._clock.now_ns()
+        if not await self._written(lambda w: w.take_lease(self._holder, now_ns, now_ns + self._lease_ns)):
+            raise ConfigurationError(
+                f"another lnflow is collecting for node {self._writer.node_name!r} into {self._writer.path}:"
+                " stop it first (if it was killed, wait a minute)"
+            )
+
+    async def _renew_lease(self) -> None:
+        now_ns = self._clock.now_ns()
+        if not await self._written(lambda w: w.take_lease(self._holder, now_ns, now_ns + self._lease_ns)):
+            raise ConfigurationError("another lnflow took over collecting for this node: this one stops")
