@@ -14,10 +14,10 @@ _WEIGHT_PER_VBYTE = 4
 
 
 class LndFeeFacts:
-    """The port's `FeeFacts`, with the read-only credential; `EstimateFee` may need a macaroon that has it."""
+    """The port's `FeeFacts`, with the read-only credential."""
 
     def __init__(self, connection: LndConnection, pubkey: str) -> None:
-        self._client = LndClient(connection, allowed=methods.READ_METHODS | {methods.ESTIMATE_FEE})
+        self._client = LndClient(connection)
         self._pubkey = pubkey
 
     async def list_edges(self) -> list[tuple[str, str, int]]:

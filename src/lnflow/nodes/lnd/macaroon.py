@@ -29,7 +29,6 @@ _HARMLESS_METHODS = methods.READ_METHODS | {
     methods.QUERY_ROUTES,
     methods.BUILD_ROUTE,
     methods.TRACK_PAYMENT_V2,
-    methods.ESTIMATE_FEE,
     "/lnrpc.Lightning/CheckMacaroonPermissions",
     "/lnrpc.Lightning/DecodePayReq",
     "/lnrpc.Lightning/GetDebugInfo",
@@ -71,6 +70,7 @@ REQUIRED_PERMISSION: dict[str, tuple[str, str]] = {
     methods.SUBSCRIBE_HTLC_EVENTS: _OFFCHAIN,
     methods.GET_TRANSACTIONS: _ONCHAIN,
     methods.WALLET_BALANCE: _ONCHAIN,
+    methods.ESTIMATE_FEE: _ONCHAIN,
     methods.LIST_PEERS: _PEERS,
     methods.SUBSCRIBE_PEER_EVENTS: _PEERS,
 }

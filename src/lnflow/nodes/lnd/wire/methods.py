@@ -32,7 +32,6 @@ LIST_PAYMENTS: Final = _LIGHTNING + "ListPayments"
 GET_TRANSACTIONS: Final = _LIGHTNING + "GetTransactions"
 WALLET_BALANCE: Final = _LIGHTNING + "WalletBalance"
 SUBSCRIBE_HTLC_EVENTS: Final = _ROUTER + "SubscribeHtlcEvents"
-# Only for rules and strategies that look at on-chain fees; needs onchain:read or its own uri
 ESTIMATE_FEE: Final = "/walletrpc.WalletKit/EstimateFee"
 
 # What changes the node or moves money: never called by the read adapter
@@ -69,6 +68,7 @@ READ_METHODS: Final = frozenset(
         GET_TRANSACTIONS,
         WALLET_BALANCE,
         SUBSCRIBE_HTLC_EVENTS,
+        ESTIMATE_FEE,
     }
 )
 """All that the read adapter calls; anything else is stopped before it touches the socket."""

@@ -1,0 +1,120 @@
+"""The audit of prices: recorded before it is sent, completed after, and what follows from it for the next run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lnflow.domain.errors import ConfigurationError, StoreError
+from lnflow.domain.time import DAY_NS, HOUR_NS
+from lnflow.store.fee_journal import DONE, FAILED, FeeJournal, NewFeeChange, PastChanges
+
+NOW_NS = 1_795_256_337_000_000_000
+
+
+def change(point: str = "aa:0", **values: Any) -> NewFeeChange:
+    fields: dict[str, Any] = {
+        "channel_point": point,
+        "scid": "1x1x1",
+        "kind": "update",
+        "rule": "rule",
+        "strategy": "static",
+        "old_values": "{}",
+        "new_values": '{"fee_ppm": 5}',
+        "status_change": None,
+        "reason": "because",
+        "inputs": "{}",
+        "may_roll_back": True,
+        "threshold": 0.3,
+    }
+    return NewFeeChange(**(fields | values))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "store.sqlite"
+
+
+def test_a_change_is_there_before_it_is_sent_and_complete_after(database: Path) -> None:
+    with FeeJournal(database, "alice") as journal:
+        [number] = journal.begin([change()], NOW_NS)
+        with FeeJournal(database, "alice", read_only=True) as other:
+            [under_way] = other.changes()
+        journal.complete(number, DONE, None, NOW_NS + 5)
+        [done] = journal.changes()
+    assert (under_way.result, under_way.completed_ns) == (None, None)
+    assert (done.result, done.completed_ns, done.may_roll_back, done.rule) == (DONE, NOW_NS + 5, True, "rule")
+
+
+def test_a_write_of_which_nobody_knows_the_end_counts_as_written_and_a_failed_one_does_not(database: Path) -> None:
+    with FeeJournal(database, "alice") as journal:
+        journal.begin([change("died:0")], NOW_NS)
+        [failed] = journal.begin([change("failed:0")], NOW_NS)
+        journal.complete(failed, FAILED, "no", NOW_NS)
+        assert journal.past(NOW_NS) == {"died:0": PastChanges(last_change_ns=NOW_NS, changes_last_day=1)}
+
+
+def test_what_limits_the_next_change(database: Path) -> None:
+    with FeeJournal(database, "alice") as journal:
+        for hours, values in (
+            (30, {}),
+            (20, {"status_change": "disable"}),
+            (10, {"status_change": "enable"}),
+            (5, {"kind": "rollback"}),
+            (2, {"status_change": "disable"}),
+        ):
+            [number] = journal.begin([change(**values)], NOW_NS - hours * HOUR_NS)
+            journal.complete(number, DONE, None, NOW_NS)
+        [past] = journal.past(NOW_NS).values()
+    assert past == PastChanges(
+        last_change_ns=NOW_NS - 2 * HOUR_NS,
+        changes_last_day=4,
+        rolled_back_ns=NOW_NS - 5 * HOUR_NS,
+        disabled_by_us=True,
+    )
+
+
+def test_a_refusal_that_repeats_is_one_row(database: Path) -> None:
+    refused = change(kind="refused")
+    with FeeJournal(database, "alice") as journal:
+        for minutes in range(5):
+            journal.note([refused], NOW_NS + minutes)
+        [row] = journal.changes()
+        assert (row.at_ns, row.last_seen_ns) == (NOW_NS, NOW_NS + 4)
+        journal.note([change(kind="refused", new_values='{"fee_ppm": 6}')], NOW_NS + 9)
+        assert len(journal.changes()) == 2
+        assert journal.past(NOW_NS) == {}
+
+
+def test_the_latest_change_of_each_channel(database: Path) -> None:
+    with FeeJournal(database, "alice") as journal:
+        numbers = journal.begin([change("aa:0"), change("bb:0"), change("aa:0", rule="later")], NOW_NS)
+        for number in numbers:
+            journal.complete(number, DONE, None, NOW_NS)
+        journal.note([change("bb:0", kind="refused")], NOW_NS + DAY_NS)
+        assert {(c.channel_point, c.rule) for c in journal.latest_written()} == {("aa:0", "later"), ("bb:0", "rule")}
+
+
+def test_nodes_have_their_own_journals(database: Path) -> None:
+    with FeeJournal(database, "alice") as journal:
+        journal.begin([change()], NOW_NS)
+    with FeeJournal(database, "bob") as journal:
+        assert journal.changes() == []
+    with FeeJournal(database, "carol", read_only=True) as journal:
+        assert (journal.changes(), journal.past(NOW_NS)) == ([], {})
+
+
+def test_a_name_that_belongs_to_another_node_is_refused(database: Path) -> None:
+    with FeeJournal(database, "alice") as journal:
+        journal._con.execute("UPDATE node SET pubkey = '02aa'")
+        journal.refuse_other_node("02aa")
+        with pytest.raises(ConfigurationError, match="is 02aa, but this is 02bb"):
+            journal.refuse_other_node("02bb")
+
+
+def test_without_a_store_there_is_nothing_to_read(database: Path) -> None:
+    with pytest.raises(StoreError):
+        FeeJournal(database, "alice", read_only=True)
+    assert not database.exists()
