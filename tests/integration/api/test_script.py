@@ -55,10 +55,12 @@ async def lnd_manage(replies: Mapping[str, object]) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-def refused_attempts(database: Path) -> int:
+def has_all_facts(database: Path, *, refused: int) -> bool:
+    """The attempts are stored, and what the catch-up reads of the channel."""
     with OpportunityService.open(database) as service:
-        rows = service.failures(service.window(WindowChoice(hours=1)), "cause").rows
-    return sum(row.attempts for row in rows)
+        channels = service.channels(service.window(WindowChoice(hours=1))).channels
+    asked_for = [c for c in channels if c.scid == scid_text(BOB_LARGE_SCID)]
+    return any(c.our_policy is not None and c.failed_here == refused for c in asked_for)
 
 
 async def until(condition: object) -> None:
@@ -83,7 +85,7 @@ async def test_the_printed_script_runs_with_only_its_sleep_directory_and_ports_c
         async def watch() -> None:
             for n in range(4):
                 forward(lnd, TOO_MUCH_MSAT + n * 50_000_000)
-            await until(lambda: refused_attempts(tmp_path / "lnflow.sqlite") == 4)
+            await until(lambda: has_all_facts(tmp_path / "lnflow.sqlite", refused=4))
 
         names: dict[str, object] = {"watch": watch, "__name__": "script"}
         exec(compile(source, str(EXAMPLE), "exec"), names)  # our own example

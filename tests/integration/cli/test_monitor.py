@@ -92,3 +92,40 @@ async def test_a_node_that_is_not_there_is_said_in_one_line(lnflow: Lnflow) -> N
     assert result.code == 1
     assert "nothing listens there" in result.err
     assert "Traceback" not in result.err
+
+
+async def test_a_node_of_the_settings_needs_no_options(lnflow: Lnflow) -> None:
+    """The first node is the default; its name is the store's."""
+    async with running_lnd() as lnd:
+        settings = lnflow.home / "config" / "lnflow" / "settings.toml"
+        settings.parent.mkdir(parents=True)
+        settings.write_text(
+            f'[nodes.alice]\nlnd_dir = "{lnd.directory.path}"\ngrpc_host = "{lnd.target}"\n[nodes.bob]\n',
+            encoding="utf-8",
+        )
+        assert (await lnflow("monitor", "--json", "--duration=0.0005")).document["node"]["name"] == "alice"
+    assert (await lnflow("analyze", "--json")).document["node"]["name"] == "alice"
+    missing = await lnflow("analyze", "--json", "--node=bob")
+    assert missing.code == 1
+    assert "no node 'bob'" in missing.err
+
+
+async def test_a_store_in_use_is_backed_up_but_not_restored(lnflow: Lnflow, tmp_path: Path) -> None:
+    saved = tmp_path / "saved.sqlite"
+    async with running_lnd() as lnd:
+        process = await lnflow.start("monitor", "--json", *options(lnd))
+        await subscribed(lnd)
+        assert (await lnflow("backup", str(saved))).code == 0
+        refused = await lnflow("restore", str(saved))
+        assert (await lnflow.interrupt(process)).code == 0
+    assert refused.code == 1
+    assert "collecting into" in refused.err
+    assert (await lnflow("restore", str(saved))).code == 0
+
+
+async def test_a_log_without_a_terminal_is_plain_lines(lnflow: Lnflow) -> None:
+    async with running_lnd() as lnd:
+        result = await lnflow("monitor", "--duration=0.0005", *options(lnd))
+    assert result.code == 0, result.err
+    assert "\x1b[" not in result.err
+    assert "INFO collecting: node=" in result.err
