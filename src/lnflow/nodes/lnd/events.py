@@ -16,6 +16,7 @@ RECEIVE = 2
 FORWARD = 3
 
 _UNRECOGNISED = Cause.UNRECOGNISED
+_MOST_ASKED = 2  # x what came in: an honest sender with a stale price asks for some percent too much
 
 
 class DecodeCounts(Struct):
@@ -44,8 +45,13 @@ def read_link_failure(
 
     HTLC_ADD_FAILED is a refused forward whatever the type says: LND before 0.21.2 calls it RECEIVE.  It has
     no amounts, by construction, and before 0.21.2 no outgoing channel.
+
+    `amount_out_msat` is what the sender wrote into the onion: anything up to 64 bits.  What nobody can mean
+    counts as what was brought, or a few such onions would outweigh all that was ever sent.
     """
-    if event_type != FORWARD and (detail != HTLC_ADD_FAILED or not in_scid):
+    if amount_out_msat > _MOST_ASKED * amount_in_msat:
+        amount_out_msat = amount_in_msat
+    if not in_scid or (event_type != FORWARD and detail != HTLC_ADD_FAILED):
         count_foreign(counts, event_type)
         return None
     cause = classify(wire, detail, out_scid, amount_out_msat)

@@ -53,12 +53,18 @@ class _Info(Struct, frozen=True, gc=False):
     outgoing_amt_msat: _Stored = 0
 
 
+class _RefusedInfo(Struct, frozen=True, gc=False):
+    incoming_amt_msat: _Stored = 0
+    outgoing_amt_msat: _Scid = 0
+    """As the sender wrote it: any 64 bits."""
+
+
 class _Forward(Struct, frozen=True, gc=False):
     info: _Info | None = None
 
 
 class _LinkFail(Struct, frozen=True, gc=False):
-    info: _Info | None = None
+    info: _RefusedInfo | None = None
     wire_failure: int | str = 0
     failure_detail: int | str = 0
 
@@ -101,6 +107,7 @@ class _Line(_Event, frozen=True, gc=False):
 _decoder = msgspec.json.Decoder(_Line, strict=False)
 _decode_line = _decoder.decode
 _NO_INFO = _Info()
+_NOT_REFUSED = _RefusedInfo()
 
 
 def decode_event_line(line: bytes | str, counts: DecodeCounts) -> StreamEvent | None:
@@ -151,7 +158,7 @@ def _domain_event(line: _Line, counts: DecodeCounts, source: object) -> StreamEv
         raise InputError("not an HTLC event of LND: a channel id is larger than 64 bits")
     if (final := event.final_htlc_event) is not None:
         return Resolved(in_scid, event.incoming_htlc_id, event.timestamp_ns, final.settled, final.offchain)
-    if event.event_type in _FORWARD_TYPES:
+    if event.event_type in _FORWARD_TYPES and in_scid:
         if (forward := event.forward_event) is not None:
             info = forward.info or _NO_INFO
             return Offered(
@@ -175,7 +182,7 @@ def _domain_event(line: _Line, counts: DecodeCounts, source: object) -> StreamEv
 def _rarer_event(line: _Line, event: _Event, counts: DecodeCounts, source: object) -> StreamEvent | None:
     event_type = _EVENT_TYPES.get(event.event_type, _UNKNOWN_TYPE)
     if (fail := event.link_fail_event) is not None:
-        info = fail.info or _NO_INFO
+        info = fail.info or _NOT_REFUSED
         return read_link_failure(
             counts,
             event_type,

@@ -37,7 +37,7 @@ def decode_event(raw: bytes, counts: DecodeCounts) -> StreamEvent | None:
         fail = event.link_fail_event
         info = fail.info
         amount_in_msat, amount_out_msat = info.incoming_amt_msat, info.outgoing_amt_msat
-        if (amount_in_msat | amount_out_msat) >> 63:
+        if amount_in_msat >> 63:
             raise _too_large(counts)
         return read_link_failure(
             counts,
@@ -56,7 +56,7 @@ def decode_event(raw: bytes, counts: DecodeCounts) -> StreamEvent | None:
     if kind is None:
         counts.unrecognised += 1
         return None
-    if event_type != FORWARD:
+    if event_type != FORWARD or not in_scid:
         count_foreign(counts, event_type)
         return None
     if kind == "forward_event":

@@ -204,12 +204,13 @@ def test_bytes_that_are_no_message_are_refused_and_counted() -> None:
         pb.HtlcEvent(incoming_htlc_id=2**63, final_htlc_event=pb.FinalHtlcEvent()),
         pb.HtlcEvent(outgoing_htlc_id=2**63, event_type=pb.HtlcEvent.FORWARD, settle_event=pb.SettleEvent()),
         pb.HtlcEvent(
+            incoming_channel_id=1,
             event_type=pb.HtlcEvent.FORWARD,
             forward_event=pb.ForwardEvent(info=pb.HtlcInfo(incoming_amt_msat=2**63)),
         ),
         pb.HtlcEvent(
             event_type=pb.HtlcEvent.FORWARD,
-            link_fail_event=pb.LinkFailEvent(info=pb.HtlcInfo(outgoing_amt_msat=2**64 - 1)),
+            link_fail_event=pb.LinkFailEvent(info=pb.HtlcInfo(incoming_amt_msat=2**64 - 1)),
         ),
     ],
 )
@@ -218,6 +219,33 @@ def test_numbers_that_no_store_can_hold_are_refused(event: pb.HtlcEvent) -> None
     with pytest.raises(InputError, match="63 bits"):
         decode_event(event.SerializeToString(), counts)
     assert counts.malformed == 1
+
+
+@pytest.mark.parametrize(("asked", "counted"), [(1_009, 1_009), (2_000, 2_000), (2_001, 1_000), (2**64 - 1, 1_000)])
+def test_what_a_sender_writes_into_its_onion_counts_at_most_for_what_it_brought(asked: int, counted: int) -> None:
+    """The amount to pass on is any 64-bit number of a stranger; a stale price asks a little too much."""
+    event = pb.HtlcEvent(
+        incoming_channel_id=1,
+        timestamp_ns=1,
+        event_type=pb.HtlcEvent.FORWARD,
+        link_fail_event=pb.LinkFailEvent(
+            info=pb.HtlcInfo(incoming_amt_msat=1_000, outgoing_amt_msat=asked), wire_failure=pb.Failure.FEE_INSUFFICIENT
+        ),
+    )
+    printed = json_format.MessageToJson(event, preserving_proto_field_name=True)
+    for refused in (decode_event(event.SerializeToString(), DecodeCounts()), decode_line(printed)):
+        assert isinstance(refused, Refused)
+        assert (refused.amount_in_msat, refused.amount_out_msat) == (1_000, counted)
+
+
+@pytest.mark.parametrize("member", ["forward_event", "forward_fail_event", "settle_event", "link_fail_event"])
+def test_a_forward_that_came_in_by_no_channel_is_none(member: str) -> None:
+    event = pb.HtlcEvent(outgoing_channel_id=5, timestamp_ns=1, event_type=pb.HtlcEvent.FORWARD)
+    getattr(event, member).SetInParent()
+    counts = DecodeCounts()
+    assert decode_event(event.SerializeToString(), counts) is None
+    assert counts.unrecognised == 1
+    assert decode_line(json_format.MessageToJson(event, preserving_proto_field_name=True)) is None
 
 
 @given(st.binary(max_size=80))
