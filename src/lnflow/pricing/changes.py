@@ -11,6 +11,7 @@ from lnflow.pricing.strategies.terms import Properties, Terms
 MOST_PPM = 2**32 - 1
 MOST_INBOUND = 2**31 - 1
 MOST_TIME_LOCK = 65_535
+MOST_HTLC_MSAT = 2**63 - 1
 
 
 class PolicyValues(Struct, frozen=True, kw_only=True, gc=False):
@@ -135,7 +136,8 @@ def invalid(values: PolicyValues) -> str | None:
         ("inbound_base_fee_msat", values.inbound_base_fee_msat, -MOST_INBOUND - 1, MOST_INBOUND),
         ("inbound_fee_ppm", values.inbound_fee_ppm, -MOST_INBOUND - 1, MOST_INBOUND),
         ("time_lock_delta", values.time_lock_delta, 1, MOST_TIME_LOCK),
-        ("min_htlc_msat", values.min_htlc_msat, 0, 2**63 - 1),
+        ("min_htlc_msat", values.min_htlc_msat, 0, MOST_HTLC_MSAT),
+        ("max_htlc_msat", values.max_htlc_msat or 0, 0, MOST_HTLC_MSAT),
     )
     for name, value, lowest, highest in ranges:
         if not lowest <= value <= highest:

@@ -121,6 +121,9 @@ def decide(file: PolicyFile, channel: ChannelFacts, node: NodeFacts) -> Decision
         return structs.replace(named, action=Action.SKIPPED, reason=str(exc))
     except BadPolicy as exc:
         return structs.replace(named, action=Action.ERROR, reason=str(exc), problem=exc.problem)
+    except ArithmeticError as exc:  # a number of the file that no price can be made of
+        problem = selection.overlay["strategy"].problem(f"strategy = {named.strategy} cannot be computed: {exc}")
+        return structs.replace(named, action=Action.ERROR, reason=str(problem), problem=problem)
 
 
 def _undecided(decision: Decision, selection: Selection) -> Decision:

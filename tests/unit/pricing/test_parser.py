@@ -6,6 +6,7 @@ import configparser
 import contextlib
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -17,6 +18,10 @@ from lnflow.pricing.dialect import values
 from lnflow.pricing.dialect.check import check
 from lnflow.pricing.dialect.ini import parse_ini
 from lnflow.pricing.dialect.load import load_policy_file
+from lnflow.pricing.dialect.settings import SETTING_READERS
+from lnflow.pricing.dialect.vocabulary import PROPERTIES, STRATEGIES
+from lnflow.pricing.facts import ChannelCost, PriceLevel
+from lnflow.pricing.guards import ChannelHistory, Pipeline, guard
 
 FRAGMENTS = """[a] [b] [default] [DEFAULT] [lnflow] [[x] [ ] = : # ; $ ${ ${a} ${b:c} $$ % strategy=static
 strategy fee_ppm=5 fee_ppm: chan.id=1x1x1 chan.min_ratio=0.5 node.alias=* use_config config_file=policy.conf , 1
@@ -36,6 +41,35 @@ def test_no_text_raises(text: str) -> None:
     file = build(text, {"policy.conf": text, "x": text})
     check(file)
     decide(file, channel(), node())
+
+
+EXTREMES = st.sampled_from(
+    ["0", "-1", "1", "0.5", "1e308", "-1e308", "1e-320", str(10**30), str(-(10**30)), str(2**63), "4294967296", "1008"]
+)
+NUMERIC = sorted(
+    key
+    for key, reader in (PROPERTIES | SETTING_READERS).items()
+    if key not in {"strategy", "config_file", "timezone", "compat", "dialect"} and reader is not values.boolean
+)
+
+
+@given(st.sampled_from(sorted(STRATEGIES)), st.dictionaries(st.sampled_from(NUMERIC), EXTREMES, max_size=6))
+def test_no_number_raises(strategy: str, numbers: dict[str, str]) -> None:
+    own = "".join(f"{key} = {value}\n" for key, value in numbers.items() if key in PROPERTIES)
+    settings = "".join(f"{key} = {value}\n" for key, value in numbers.items() if key in SETTING_READERS)
+    price = "" if "fee_ppm" in numbers else "fee_ppm = 100\n"
+    file = build(f"[lnflow]\n{settings}[all]\nstrategy = {strategy}\n{price}{own}")
+    check(file)
+    facts = channel(
+        price_levels=(PriceLevel(fee_ppm=9, days=9.0, forwards=3, earned_msat=10**6),),
+        days_at_price=9.0,
+        cost=ChannelCost(opening_msat=1, rebalance_msat=1, closing_msat=1),
+        cheapest_other_ppm=7,
+        funding_fee_sat=5,
+    )
+    pipeline = Pipeline(now_ns=0, lnflow=True, limits=file.settings.limits, rails=file.settings.rails)
+    guarded = guard(decide(file, facts, node()), ChannelHistory(), pipeline)
+    msgspec.json.encode(guarded.decision.new)
 
 
 @given(files)

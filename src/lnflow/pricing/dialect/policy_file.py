@@ -9,7 +9,7 @@ from msgspec import Struct
 from lnflow.pricing.dialect import values
 from lnflow.pricing.dialect.ini import IniFile, parse_ini
 from lnflow.pricing.dialect.settings import FileSettings, read_settings
-from lnflow.pricing.matching.charge_lnd import DEFAULT_CONF_TARGET
+from lnflow.pricing.matching.charge_lnd import DEFAULT_CONF_TARGET, conf_target
 from lnflow.pricing.matching.context import Context
 from lnflow.pricing.matching.criteria import NOTHING_NEEDED, Needs
 from lnflow.pricing.matching.rules import DEFAULT_SECTION, SETTINGS_SECTION, Rule, compile_rule
@@ -131,5 +131,5 @@ def _strategy_needs(rules: list[Rule]) -> Needs:
         blocks = rule.entries.get("onchain_fee_numblocks")
         target = blocks.read(values.integer) if blocks is not None else DEFAULT_CONF_TARGET
         if isinstance(target, int) and (name == "onchain_fee" or blocks is not None):
-            needs |= Needs(conf_targets=frozenset({target}))
+            needs |= Needs(conf_targets=frozenset({conf_target(target)}))
     return needs

@@ -28,6 +28,9 @@ class FileSettings(Struct, frozen=True, kw_only=True):
     """The operator says that the node accepts positive inbound fees; None: ask the node's adapter."""
 
 
+MOST_RATIO = 100  # a hundredfold in one step is no limit any more
+
+
 def _choice(*words: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text.strip().lower() not in words:
@@ -48,22 +51,29 @@ def _zone(text: str) -> ZoneInfo:
 
 def _share(text: str) -> float:
     value = values.number(text)
-    if value <= 0:
-        raise ValueError(f"{text!r} must be above 0")
+    if not 0 < value <= MOST_RATIO:
+        raise ValueError(f"{text!r} must be above 0 and at most {MOST_RATIO}")
     return value
 
 
 def _hours(text: str) -> int:
-    seconds = round(values.number(text) * 3600)
-    if seconds < HOUR_FLOOR_S:
-        raise ValueError(f"{text!r} must be at least 1: no channel is announced more than once an hour")
-    return seconds
+    hours = values.number(text)
+    if not HOUR_FLOOR_S <= hours * 3600 <= values.LONGEST_WINDOW_S:
+        raise ValueError(f"{text!r} must be at least 1 (no channel is announced more often), and at most ten years")
+    return round(hours * 3600)
 
 
 def _count(text: str) -> int:
     value = values.integer(text)
     if value < 1:
         raise ValueError(f"{text!r} must be at least 1")
+    return value
+
+
+def _rail(text: str) -> int:
+    value = values.integer(text)
+    if abs(value) >= 2**31:
+        raise ValueError(f"{text!r} is out of range")
     return value
 
 
@@ -93,9 +103,7 @@ _PLAIN: dict[str, Callable[[str], object]] = {
     "positive_inbound_fees": values.boolean,
 }
 SETTING_READERS: dict[str, Callable[[str], object]] = (
-    _PLAIN
-    | {key: reader for key, (_, reader) in _LIMITS.items()}
-    | {_RAIL_PREFIX + name: values.integer for name in _RAILS}
+    _PLAIN | {key: reader for key, (_, reader) in _LIMITS.items()} | {_RAIL_PREFIX + name: _rail for name in _RAILS}
 )
 
 

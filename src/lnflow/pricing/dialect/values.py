@@ -14,10 +14,11 @@ from lnflow.domain.scid import parse_scid
 
 _TRUE = frozenset({"1", "yes", "true", "on"})
 _FALSE = frozenset({"0", "no", "false", "off"})
-_WINDOW = re.compile(r"(\d+)([smhd]?)")
+_WINDOW = re.compile(r"([0-9]{1,12})([smhd]?)")
 _UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
-_CLOCK_TIME = re.compile(r"(\d{1,2}):(\d{2})")
+_CLOCK_TIME = re.compile(r"([0-9]{1,2}):([0-9]{2})")
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+LONGEST_WINDOW_S = 3650 * 86_400
 PUBKEY = re.compile(r"[0-9a-z]{66}")
 FILE_PREFIX = "file://"
 
@@ -67,9 +68,12 @@ def items(text: str) -> list[str]:
 def window_s(text: str) -> int:
     """Return seconds of `90`, `90s`, `15m`, `12h` or `7d`."""
     match = _WINDOW.fullmatch(text.strip())
-    if match is None or int(match[1]) == 0:
+    seconds = 0 if match is None else int(match[1]) * _UNIT_S[match[2]]
+    if seconds == 0:
         raise ValueError(f"{text!r} is not a period (seconds, or a number with s, m, h or d, as in 7d)")
-    return int(match[1]) * _UNIT_S[match[2]]
+    if seconds > LONGEST_WINDOW_S:
+        raise ValueError(f"{text!r} is longer than ten years")
+    return seconds
 
 
 def time_range(text: str) -> tuple[int, int]:

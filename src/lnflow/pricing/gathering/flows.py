@@ -28,7 +28,7 @@ async def load_flows(sources: Sources, needs: Needs, info: NodeInfo, now_ns: int
     if sources.store is not None and _is_fresh(sources.store, info, now_ns):
         return _stored_flows(sources.store, windows, now_ns)
     sums = _Sums(sorted(windows), now_ns)
-    since_ns = now_ns - max(windows) * SECOND_NS
+    since_ns = max(0, now_ns - max(windows) * SECOND_NS)
     async for page in sources.reader.forwards_since(since_ns, page_size=HISTORY_PAGE):
         for f in page:
             sums.add(f.in_scid, f.out_scid, f.at_ns, f.amount_in_msat, f.amount_out_msat)

@@ -110,7 +110,7 @@ async def _rebalances(further: FeeFacts | None, needs: Needs, now_ns: int) -> Se
         return Unknown("rebalances were not asked for")
     if further is None:
         return Unknown("this node's payments cannot be read")
-    since_ns = 0 if "cost" in needs.facts else now_ns - max(needs.profit_windows) * SECOND_NS
+    since_ns = 0 if "cost" in needs.facts else max(0, now_ns - max(needs.profit_windows) * SECOND_NS)
     try:
         return await further.list_rebalance_costs(since_ns)
     except LnflowError as exc:

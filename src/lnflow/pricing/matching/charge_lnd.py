@@ -29,7 +29,7 @@ PERIOD = "chan.activity_period"
 INVERTED = "chan.activity_period_ignore_channel_age"
 REQUIRES_AGE = "chan.activity_period_requires_age"
 CONF_TARGET = "onchain.conf_target"
-DEFAULT_CONF_TARGET, LEAST_CONF_TARGET = 6, 2
+DEFAULT_CONF_TARGET, LEAST_CONF_TARGET, MOST_CONF_TARGET = 6, 2, 1008
 
 Reader = Callable[[str], Any]
 
@@ -287,13 +287,18 @@ def _no_period(entry: Entry, severity: Severity, effect: str) -> Problem:
     return entry.problem(f"{entry.key} has no {PERIOD} beside it: {effect}", f"add {PERIOD} = 7d", severity)
 
 
+def conf_target(blocks: int) -> int:
+    """Return a confirmation target that a wallet can estimate: 2 blocks to a week."""
+    return min(MOST_CONF_TARGET, max(LEAST_CONF_TARGET, blocks))
+
+
 def _feerate(entry: Entry, section: Mapping[str, Entry]) -> Compiled:
     target: int | Problem = DEFAULT_CONF_TARGET
     if CONF_TARGET in section:
         target = section[CONF_TARGET].read(values.integer)
     if isinstance(target, Problem):
         return Compiled(problem=target)
-    blocks = max(LEAST_CONF_TARGET, target)
+    blocks = conf_target(target)
     needs = Needs(conf_targets=frozenset({blocks}))
     minimum = entry.key == "onchain.min_fee_rate"
     return bound(entry, values.number, lambda c, n: n.feerate(blocks), needs, minimum=minimum)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec import structs
 
 from lnflow.pricing.dialect import values
-from lnflow.pricing.matching.charge_lnd import DEFAULT_CONF_TARGET
+from lnflow.pricing.matching.charge_lnd import DEFAULT_CONF_TARGET, conf_target
 from lnflow.pricing.strategies.terms import Case, NotEvaluable, Strategy, Terms, known
 
 TYPICAL_FUNDING_VBYTES = 223
@@ -95,7 +95,7 @@ def onchain_fee(case: Case) -> Terms:
     if reference_btc <= 0:
         raise properties.bad("onchain_fee_btc must be above 0", key="onchain_fee_btc")
     blocks = properties.integer("onchain_fee_numblocks")
-    feerate = known(case.node.feerate(DEFAULT_CONF_TARGET if blocks is None else blocks))
+    feerate = known(case.node.feerate(DEFAULT_CONF_TARGET if blocks is None else conf_target(blocks)))
     if feerate < 1:
         raise properties.bad(
             f"strategy = onchain_fee: the fee rate of {feerate:g} sat/vB is below 1, which it cannot price",

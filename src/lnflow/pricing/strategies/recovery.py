@@ -10,14 +10,15 @@ from lnflow.pricing.strategies.terms import Case, NotEvaluable, Terms, known
 
 WINDOW_S = 30 * 86_400
 DEFAULT_RECOVERY_DAYS = 90.0
+LEAST_DAYS, MOST_DAYS = 0.01, 36_500
 LEAST_SHARE_PER_DAY = 0.01  # so that a channel nobody uses gets a price somebody could use
 
 
 def cost_recovery(case: Case) -> Terms:
     properties = case.properties
     days = properties.number("recovery_days", DEFAULT_RECOVERY_DAYS)
-    if days <= 0:
-        raise properties.bad("recovery_days must be above 0", key="recovery_days")
+    if not LEAST_DAYS <= days <= MOST_DAYS:
+        raise properties.bad(f"recovery_days must be between {LEAST_DAYS} and {MOST_DAYS}", key="recovery_days")
     cost = known(case.channel.cost)
     flow = known(case.channel.flow(WINDOW_S))
     if flow.days <= 0:
