@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,16 @@ from pathlib import Path
 from lnflow.config import NodeSettings
 from lnflow.domain.errors import ConfigurationError, LnflowError
 from lnflow.domain.time import Clock, SystemClock
+from lnflow.ingest.cln_collector import ClnCollector
 from lnflow.ingest.collector import Collector
 from lnflow.ingest.status import CollectorStatus
+from lnflow.nodes.cln.discovery import connect
+from lnflow.nodes.cln.facts import NodeFacts
+from lnflow.nodes.cln.forwards import ForwardReader
+from lnflow.nodes.cln.history import NodeHistory
+from lnflow.nodes.cln.live import LiveForwards
+from lnflow.nodes.cln.methods import READ_METHODS
+from lnflow.nodes.cln.rpc import ClnRpc
 from lnflow.nodes.lnd.credentials import LNDCONNECT_SCHEME, LndConnection
 from lnflow.nodes.lnd.discovery import LndOptions, discover
 from lnflow.nodes.lnd.fee_facts import LndFeeFacts
@@ -64,19 +73,17 @@ async def lnd_reader(connection: LndConnection) -> AsyncIterator[LndReader]:
         await reader.close()
 
 
-class LiveCollection:
-    """One collector with a store of its own, running until told to stop.  The reader stays the caller's."""
+class Collection(ABC):
+    """One collector with a store of its own, running until told to stop."""
 
     def __init__(
         self,
-        reader: NodeReader,
         database: Path,
         node_name: str,
         *,
         clock: Clock | None = None,
         on_change: Callable[[], None] | None = None,
     ) -> None:
-        self._reader = reader
         self._database = database
         self._node_name = node_name
         self._clock = clock or SystemClock()
@@ -92,9 +99,11 @@ class LiveCollection:
     async def run(self) -> None:
         """Collect until `stop`; raises what ended the collector, as one `LnflowError` where it is ours."""
         with StoreWriter(self._database, self._node_name) as writer:
-            collector = Collector(self._reader, writer, self._clock, on_change=self._on_change)
-            self.status = collector.status
-            await self._supervise(asyncio.create_task(collector.run(), name="collector"))
+            await self._supervise(asyncio.create_task(self._collect(writer), name="collector"))
+
+    @abstractmethod
+    async def _collect(self, writer: StoreWriter) -> None:
+        """Run the collector until cancelled, with its status as ours."""
 
     async def _supervise(self, collecting: asyncio.Task[None]) -> None:
         stopping = asyncio.create_task(self._stop.wait(), name="stop")
@@ -108,6 +117,65 @@ class LiveCollection:
         ended = results[0]
         if isinstance(ended, BaseException) and not isinstance(ended, asyncio.CancelledError):
             raise first_cause(ended)
+
+
+class LiveCollection(Collection):
+    """Collects from an LND, or whatever has its stream.  The reader stays the caller's."""
+
+    def __init__(
+        self,
+        reader: NodeReader,
+        database: Path,
+        node_name: str,
+        *,
+        clock: Clock | None = None,
+        on_change: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__(database, node_name, clock=clock, on_change=on_change)
+        self._reader = reader
+
+    async def _collect(self, writer: StoreWriter) -> None:
+        collector = Collector(self._reader, writer, self._clock, on_change=self._on_change)
+        self.status = collector.status
+        await collector.run()
+
+
+class ClnCollection(Collection):
+    """Collects from a Core Lightning node, by its cursors.  `rpc` stays the caller's."""
+
+    def __init__(
+        self,
+        rpc: ClnRpc,
+        database: Path,
+        node_name: str,
+        *,
+        clock: Clock | None = None,
+        on_change: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__(database, node_name, clock=clock, on_change=on_change)
+        self._rpc = rpc
+
+    async def _collect(self, writer: StoreWriter) -> None:
+        live = LiveForwards(ForwardReader(self._rpc, self._clock), NodeFacts(self._rpc), NodeHistory(), self._clock)
+        collector = ClnCollector(self._rpc, live, writer, self._clock, on_change=self._on_change)
+        self.status = collector.status
+        await collector.run()
+
+
+@contextlib.asynccontextmanager
+async def cln_rpc(reach: NodeSettings, *, lightning_dir: str | Path | None = None) -> AsyncIterator[ClnRpc]:
+    """Lend a way to ask this Core Lightning node, reading only: the option first, then the node's settings."""
+    rpc = connect(
+        allowed=READ_METHODS,
+        lightning_dir=lightning_dir or reach.lightning_dir,
+        url=None if lightning_dir is not None else reach.url,
+        rune_file=reach.rune_file,
+        network=reach.network,
+    )
+    try:
+        yield rpc
+    finally:
+        await rpc.close()
 
 
 def first_cause(error: BaseException) -> BaseException:

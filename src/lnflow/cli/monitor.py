@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 @selection_options
 @store_options
 @node_options
+@click.option("--lightning-dir", metavar="DIR", help="Core Lightning's directory, instead of an LND.")
 @json_option
 def command(
     duration: float | None,
@@ -55,10 +56,11 @@ def command(
     database: str | None,
     node: str | None,
     settings: str | None,
+    lightning_dir: str | None,
     as_json: bool,
     **reach: Unpack[Reach],
 ) -> None:
-    """Record the node's HTLC events until Ctrl-C, and show what is missed meanwhile.
+    """Record what becomes of the node's HTLCs until Ctrl-C, and show what is missed meanwhile.
 
     At the end the opportunities of the window are printed. Nothing that was received is lost by stopping.
     """
@@ -67,7 +69,7 @@ def command(
     choice = window_choice(hours, since, until, everything)
     selection = Selection(min_failures=min_failures, min_missed_sat=min_missed_sat, view=view, top=top)
     target = resolve_store(database, node, settings)
-    asyncio.run(_watch(target, reach, duration, choice, selection, quiet=as_json))
+    asyncio.run(_watch(target, reach, lightning_dir, duration, choice, selection, quiet=as_json))
 
     with open_service(str(target.database), target.node_name, settings) as service:
         document = service.analyze(service.window(choice), selection)
@@ -83,16 +85,22 @@ def command(
 async def _watch(
     target: Target,
     reach: Reach,
+    lightning_dir: str | None,
     duration: float | None,
     choice: WindowChoice,
     selection: Selection,
     *,
     quiet: bool,
 ) -> None:
-    from lnflow.app import LiveCollection, lnd_reader
+    from lnflow.app import ClnCollection, LiveCollection, cln_rpc, lnd_reader
     from lnflow.cli.watching import watch
 
     seconds = None if duration is None else duration * 3600
+    if lightning_dir is not None or target.reach.lightning_dir is not None or target.reach.url is not None:
+        async with cln_rpc(target.reach, lightning_dir=lightning_dir) as rpc:
+            cln = ClnCollection(rpc, target.database, target.node_name)
+            await watch(cln, target.database, target.node_name, seconds, choice, selection, quiet=quiet)
+        return
     async with lnd_reader(connection_of(target, reach)) as reader:
         live = LiveCollection(reader, target.database, target.node_name)
         await watch(live, target.database, target.node_name, seconds, choice, selection, quiet=quiet)

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lnflow.app import LiveCollection
+from lnflow.app import Collection
 from lnflow.domain.errors import StoreError
 from lnflow.ingest.status import CollectorStatus
 from lnflow.service.opportunities import OpportunityService
@@ -28,7 +28,7 @@ ANALYZE_EVERY_S = 5.0
 
 
 async def watch(
-    live: LiveCollection,
+    live: Collection,
     database: Path,
     node_name: str,
     seconds: float | None,
@@ -55,7 +55,7 @@ async def watch(
             await showing
 
 
-async def _log(live: LiveCollection) -> None:
+async def _log(live: Collection) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     before = 0
     while True:
@@ -79,7 +79,7 @@ class _Look:
     """What the live view shows; the analysis is refreshed in a thread of its own."""
 
     def __init__(
-        self, live: LiveCollection, database: Path, node_name: str, choice: WindowChoice, selection: Selection
+        self, live: Collection, database: Path, node_name: str, choice: WindowChoice, selection: Selection
     ) -> None:
         self._live = live
         self._database = database
