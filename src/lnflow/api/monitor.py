@@ -17,10 +17,11 @@ from lnflow.api.stats import ChannelFailureStats, MonitorSummary, channel_stats
 from lnflow.app import LiveCollection
 from lnflow.config import database_path, load_settings
 from lnflow.domain.channel import ChannelPolicies, ChannelState, ClosedChannel, NodeInfo
+from lnflow.domain.costs import WalletTransaction
 from lnflow.domain.htlc import Forward, StreamEvent
 from lnflow.domain.time import DAY_NS, SystemClock
 from lnflow.ingest.status import StreamState
-from lnflow.nodes.port import ChannelEvent, HtlcStream, NodeReader, PolicyEvent
+from lnflow.nodes.port import ChannelEvent, HtlcStream, NodeReader, PaymentPage, PolicyEvent
 from lnflow.service.opportunities import OpportunityService
 from lnflow.service.windows import WindowChoice
 from lnflow.store.writing import StoreWriter
@@ -254,6 +255,12 @@ class _Tapped:
 
     def forwards_since(self, since_ns: int, *, page_size: int) -> AsyncIterator[list[Forward]]:
         return self._reader.forwards_since(since_ns, page_size=page_size)
+
+    def payments_after(self, index: int) -> AsyncIterator[PaymentPage]:
+        return self._reader.payments_after(index)
+
+    async def list_transactions(self, since_height: int) -> list[WalletTransaction]:
+        return await self._reader.list_transactions(since_height)
 
     def channel_events(self) -> AsyncIterator[ChannelEvent]:
         return self._reader.channel_events()

@@ -80,6 +80,8 @@ class ClosedChannel(Struct, frozen=True, kw_only=True, gc=False):
     close_type: str
     closing_txid: str
     settled_sat: int
+    opened_by_us: bool | None = None
+    """Who opened it pays for closing it; None: not known."""
 
 
 class ChannelPolicies(Struct, frozen=True, kw_only=True, gc=False):

@@ -13,6 +13,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from lnflow.domain.channel import ChannelPolicies, ChannelState, ClosedChannel, NodeInfo, Policy
+from lnflow.domain.costs import CircularHtlc, WalletTransaction
 from lnflow.domain.htlc import Forward, StreamEvent
 
 
@@ -76,6 +77,13 @@ class RebalanceCost(Struct, frozen=True, gc=False):
     fee_msat: int
 
 
+class PaymentPage(Struct, frozen=True, gc=False):
+    """What of some of our payments went in a circle.  All payments up to index `through` have ended."""
+
+    circular: tuple[CircularHtlc, ...]
+    through: int
+
+
 class FeeFacts(Protocol):
     """Facts that only some pricing rules ask for; each call may be slow, none changes anything."""
 
@@ -128,6 +136,12 @@ class NodeReader(Protocol):
 
     def forwards_since(self, since_ns: int, *, page_size: int) -> AsyncIterator[list[Forward]]:
         """Yield pages of settled forwards at or after `since_ns`, in time order, each row once."""
+
+    def payments_after(self, index: int) -> AsyncIterator[PaymentPage]:
+        """Yield our payments after a page's `through` (0: all), in order."""
+
+    async def list_transactions(self, since_height: int) -> list[WalletTransaction]:
+        """Return the wallet's confirmed transactions from a block height on."""
 
     def htlc_stream(self) -> HtlcStream: ...
 

@@ -64,6 +64,7 @@ class ChannelCloseSummary(Struct, frozen=True):
     close_height: int = 0
     settled_balance: int = 0
     close_type: int | str = 0
+    open_initiator: int | str = 0
     alias_scids: list[int] = field(default_factory=list)
     zero_conf_confirmed_scid: int = 0
 
@@ -130,3 +131,27 @@ class ChannelFeeReport(Struct, frozen=True):
     fee_per_mil: int = 0
     inbound_base_fee_msat: int = 0
     inbound_fee_per_mil: int = 0
+
+
+class Hop(Struct, frozen=True, gc=False):
+    chan_id: int = 0
+    amt_to_forward_msat: int = 0
+    pub_key: str = ""
+
+
+class Route(Struct, frozen=True):
+    hops: list[Hop] = field(default_factory=list)
+    total_fees_msat: int = 0
+
+
+class HTLCAttempt(Struct, frozen=True):
+    status: int | str = 0
+    route: Route | None = None
+    resolve_time_ns: int = 0
+    attempt_id: int = 0
+
+
+class Payment(Struct, frozen=True):
+    payment_hash: str
+    creation_time_ns: int = 0
+    htlcs: list[HTLCAttempt] = field(default_factory=list)

@@ -8,10 +8,11 @@ from contextlib import aclosing
 from typing import Any, TypeVar
 
 from lnflow.domain.channel import ChannelPolicies, ChannelState, ClosedChannel, NodeInfo
+from lnflow.domain.costs import WalletTransaction
 from lnflow.domain.errors import NodeRefused, NodeUnavailable
 from lnflow.domain.htlc import Forward
 from lnflow.domain.time import Clock, SystemClock
-from lnflow.nodes.lnd import channel_events, history, records
+from lnflow.nodes.lnd import channel_events, history, payments, records
 from lnflow.nodes.lnd.client import LONG_DEADLINE_S, LndClient
 from lnflow.nodes.lnd.credentials import LndConnection
 from lnflow.nodes.lnd.errors import NodeHasNone
@@ -20,7 +21,7 @@ from lnflow.nodes.lnd.records import GraphEdge
 from lnflow.nodes.lnd.state import READY, STARTING, state_problem
 from lnflow.nodes.lnd.wire import lnd_pb2 as pb
 from lnflow.nodes.lnd.wire import methods
-from lnflow.nodes.port import ChannelEvent, PolicyEvent
+from lnflow.nodes.port import ChannelEvent, PaymentPage, PolicyEvent
 
 _Result = TypeVar("_Result")
 
@@ -163,6 +164,28 @@ class LndReader:
         async with aclosing(history.forwards_since(ask, since_ns, page_size=page_size)) as pages:
             async for page in pages:
                 yield page
+
+    async def payments_after(self, index: int) -> AsyncGenerator[PaymentPage, None]:
+        """Yield our payments with a higher index, in order."""
+
+        async def ask(request: pb.ListPaymentsRequest) -> pb.ListPaymentsResponse:
+            return await self._client.call(
+                methods.LIST_PAYMENTS, request, pb.ListPaymentsResponse, deadline_s=LONG_DEADLINE_S
+            )
+
+        async with aclosing(payments.payments_after(ask, index, await self._own_pubkey())) as pages:
+            async for page in pages:
+                yield page
+
+    async def list_transactions(self, since_height: int) -> list[WalletTransaction]:
+        """Return the wallet's confirmed transactions from a block height on."""
+        reply = await self._client.call(
+            methods.GET_TRANSACTIONS,
+            pb.GetTransactionsRequest(start_height=since_height),
+            pb.TransactionDetails,
+            deadline_s=LONG_DEADLINE_S,
+        )
+        return [records.wallet_transaction(t) for t in reply.transactions if t.block_height > 0]
 
     def htlc_stream(self) -> LndHtlcStream:
         return LndHtlcStream(self.connection)

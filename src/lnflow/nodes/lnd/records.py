@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -19,6 +20,7 @@ from lnflow.domain.channel import (
     PendingHtlc,
     Policy,
 )
+from lnflow.domain.costs import CircularHtlc, WalletTransaction
 from lnflow.domain.errors import InputError
 from lnflow.domain.htlc import Forward
 from lnflow.nodes.lnd import json_messages as js
@@ -30,6 +32,13 @@ _MSAT = 1000
 _SECOND_NS = 1_000_000_000
 _FAILED_ALIAS = "unable to lookup peer"  # lncli prints LND's error text in the place of an alias
 _CLOSE_TYPES = dict(pb.ChannelCloseSummary.ClosureType.items())
+_OPENED_BY_US: dict[int | str, bool] = {  # both or unknown: not known who pays
+    pb.INITIATOR_LOCAL: True,
+    "INITIATOR_LOCAL": True,
+    pb.INITIATOR_REMOTE: False,
+    "INITIATOR_REMOTE": False,
+}
+_SUCCEEDED: frozenset[int | str] = frozenset({pb.HTLCAttempt.SUCCEEDED, "SUCCEEDED"})
 _CLOSE_NAMES = {number: name.lower() for name, number in _CLOSE_TYPES.items()}
 
 
@@ -118,6 +127,46 @@ def closed_channel(summary: pb.ChannelCloseSummary | js.ChannelCloseSummary) -> 
         close_type=kind.lower() if isinstance(kind, str) else _CLOSE_NAMES.get(kind, f"close_type_{kind}"),
         closing_txid=summary.closing_tx_hash,
         settled_sat=summary.settled_balance,
+        opened_by_us=_OPENED_BY_US.get(summary.open_initiator),
+    )
+
+
+def arrived_parts(payment: pb.Payment | js.Payment) -> list[tuple[str, CircularHtlc]]:
+    """Return the parts of a payment that settled, each with who received it: it went in a circle if that is us."""
+    found: list[tuple[str, CircularHtlc]] = []
+    htlcs: Sequence[pb.HTLCAttempt | js.HTLCAttempt] = payment.htlcs
+    for number, htlc in enumerate(htlcs, start=1):
+        route = htlc.route
+        if htlc.status not in _SUCCEEDED or route is None or not route.hops:
+            continue
+        first, last = route.hops[0], route.hops[-1]
+        found.append(
+            (
+                last.pub_key,
+                CircularHtlc(
+                    payment_hash=payment.payment_hash,
+                    part=htlc.attempt_id or number,
+                    at_ns=htlc.resolve_time_ns or payment.creation_time_ns,
+                    out_scid=first.chan_id,
+                    in_scid=last.chan_id,
+                    in_peer_pubkey=route.hops[-2].pub_key if len(route.hops) > 1 else None,
+                    amount_msat=last.amt_to_forward_msat,
+                    fee_msat=route.total_fees_msat,
+                ),
+            )
+        )
+    return found
+
+
+def wallet_transaction(transaction: pb.Transaction) -> WalletTransaction:
+    return WalletTransaction(
+        txid=transaction.tx_hash,
+        at_ns=transaction.time_stamp * _SECOND_NS,
+        block_height=transaction.block_height,
+        fee_sat=transaction.total_fees,
+        label=transaction.label,
+        outputs=tuple((output.output_index, output.amount) for output in transaction.output_details),
+        spends=tuple(spent.outpoint for spent in transaction.previous_outpoints),
     )
 
 
