@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lnflow.advice.documents import Note
+from lnflow.advice.wording import duration
 from lnflow.analysis.facts import Scope, WindowFacts
 from lnflow.analysis.findings import Findings
 from lnflow.analysis.month import MIN_COVERED_S, MIN_DEMANDS
@@ -45,8 +46,7 @@ def window_notes(scope: Scope) -> list[Note]:
         notes.append(
             Note(
                 code="no_coverage",
-                text="Nobody listened to the node yet, and it does not tell its refusals afterwards: "
-                "failures can "
+                text="Nobody listened to the node yet, and it does not tell its refusals afterwards: failures can "
                 "only be seen from now on, with 'lnflow monitor'.",
             )
         )
@@ -55,15 +55,14 @@ def window_notes(scope: Scope) -> list[Note]:
             Note(
                 code="low_coverage",
                 text=f"Only {coverage.covered_s / window.length_s:.1%} of the window is covered "
-                f"({coverage.covered_s / 3600:.1f} h); what was refused in the gaps is not known.",
+                f"({duration(coverage.covered_s)}); what was refused in the gaps is not known.",
             )
         )
     if scope.shed_events:
         notes.append(
             Note(
                 code="shed_events",
-                text=f"{scope.shed_events:,} events came faster than they could be stored and were "
-                "dropped; their "
+                text=f"{scope.shed_events:,} events came faster than they could be stored and were dropped; their "
                 "time is not counted as covered.",
             )
         )
@@ -71,8 +70,7 @@ def window_notes(scope: Scope) -> list[Note]:
         notes.append(
             Note(
                 code="rounded_window",
-                text="The window reaches beyond the single attempts that are kept: its ends are rounded "
-                "to whole "
+                text="The window reaches beyond the single attempts that are kept: its ends are rounded to whole "
                 "hours (pairs: days).",
             )
         )
@@ -88,8 +86,7 @@ def _fact_notes(facts: WindowFacts) -> list[Note]:
         notes.append(
             Note(
                 code="no_channel_snapshot",
-                text="No listing of the channels is stored: peers, balances and sizes are not known. "
-                "'lnflow "
+                text="No listing of the channels is stored: peers, balances and sizes are not known. 'lnflow "
                 "monitor' lists them, or import the output of 'lncli listchannels'.",
             )
         )
@@ -112,8 +109,7 @@ def _finding_notes(facts: WindowFacts, found: Findings) -> list[Note]:
         notes.append(
             Note(
                 code="not_our_channels",
-                text=f"{found.noise_attempts:,} refused attempts asked for channels that are not ours, "
-                "or no longer: "
+                text=f"{found.noise_attempts:,} refused attempts asked for channels that are not ours, or no longer: "
                 "they are listed as failures, never as opportunities.",
             )
         )
@@ -121,11 +117,9 @@ def _finding_notes(facts: WindowFacts, found: Findings) -> list[Note]:
         notes.append(
             Note(
                 code="no_month",
-                text=f"Too little evidence for a figure per month: it takes {MIN_COVERED_S // 3600} "
-                "covered hours "
-                f"and {MIN_DEMANDS} distinct demands; there are {facts.scope.coverage.covered_s / 3600:.1f} h "
-                "and "
-                f"{sum(f.servable for f in found.findings)}.",
+                text=f"Too little evidence for a figure per month: it takes {MIN_COVERED_S // 3600} covered hours "
+                f"and {MIN_DEMANDS} distinct demands; there are {duration(facts.scope.coverage.covered_s)} covered "
+                f"and {sum(f.servable for f in found.findings)}.",
             )
         )
     return notes

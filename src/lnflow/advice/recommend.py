@@ -50,8 +50,7 @@ def recommend(finding: Finding, sources: Sequence[ChannelFacts], covered_s: floa
         case Problem.UNATTRIBUTED:
             return _investigate(
                 finding,
-                "The channel's link was absent, and no stored uptime says whether the peer was offline: "
-                "keep "
+                "The channel's link was absent, and no stored uptime says whether the peer was offline: keep "
                 "'lnflow monitor' running, which records it.",
             )
         case Problem.OTHER:
@@ -158,8 +157,7 @@ def _price(finding: Finding, covered_s: float) -> Recommendation:
     if offered_ppm >= current or cost >= finding.per_month_msat:
         return _investigate(
             finding,
-            "Senders paid less than we ask, but a lower price would cost at least what it brings: keep "
-            "it, and "
+            "Senders paid less than we ask, but a lower price would cost at least what it brings: keep it, and "
             "see whether they follow.",
             evidence=facts,
         )
@@ -241,8 +239,7 @@ def _counts(finding: Finding) -> list[str]:
     ]
     if finding.open_fee_msat and finding.settle_chance is not None:
         lines.append(
-            f"{sats(finding.open_fee_msat)} sat offered once per demand x "
-            f"{finding.settle_chance:.0%} chance to "
+            f"{sats(finding.open_fee_msat)} sat offered once per demand x {finding.settle_chance:.0%} chance to "
             f"settle ({finding.settled} settled, {finding.downstream} failed downstream with this peer)"
         )
     return lines

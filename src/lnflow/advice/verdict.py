@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lnflow.advice.documents import Verdict
-from lnflow.advice.wording import sats
+from lnflow.advice.wording import duration, sats
 from lnflow.analysis.facts import WindowFacts
 from lnflow.analysis.findings import Findings
 from lnflow.analysis.month import MIN_COVERED_S
@@ -17,7 +17,7 @@ def judge(facts: WindowFacts, found: Findings) -> Verdict:
     ends = facts.outcomes
     total = ends.settled + ends.failed_here + ends.failed_downstream + ends.pending
     evidence = [
-        f"watched for {covered_h:.1f} h of {facts.scope.window.length_s / 3600:.1f} h",
+        f"watched for {duration(facts.scope.coverage.covered_s)} of {duration(facts.scope.window.length_s)}",
         f"{total} attempts: {ends.settled} settled, {ends.failed_here} refused here, "
         f"{ends.failed_downstream} failed downstream",
         f"expected missed revenue, all findings: {sats(found.total.expected_msat)} sat",
@@ -25,7 +25,7 @@ def judge(facts: WindowFacts, found: Findings) -> Verdict:
     if facts.scope.coverage.covered_s < MIN_COVERED_S:
         return Verdict(
             code="watched_briefly",
-            text=f"The node was watched too briefly to tell: {covered_h:.1f} h, at least "
+            text=f"The node was watched too briefly to tell: {duration(facts.scope.coverage.covered_s)}, at least "
             f"{MIN_COVERED_S // 3600} h are needed. Keep 'lnflow monitor' running.",
             evidence=evidence,
         )

@@ -1,4 +1,4 @@
-"""Amounts in words: sat for people, from msat."""
+"""Amounts and lengths of time in words."""
 
 from __future__ import annotations
 
@@ -14,3 +14,19 @@ def sats(msat: int | None) -> str:
     if abs(msat) >= 100_000:
         return f"{round(msat / 1000):,}"
     return f"{msat / 1000:,.3f}".rstrip("0").rstrip(".")
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in the largest fitting units.
+
+    >>> duration(45), duration(5_400), duration(200_000)
+    ('45 s', '1 h 30 min', '2 d 7 h')
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = int(seconds // 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

@@ -8,9 +8,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from lnflow.advice.wording import sats
+from lnflow.advice.wording import duration, sats
 from lnflow.cli.tables import opportunity_table
-from lnflow.cli.text import duration, safe, when
+from lnflow.cli.text import safe, when
 from lnflow.ingest.status import CollectorStatus, StreamState
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ def live_view(look: Look) -> RenderableType:
                 f"{when(document.window.since)} – {when(document.window.until)} covered "
                 f"({duration(document.covered_s)}); {document.attempts.settled:,} settled, "
                 f"{document.attempts.failed_here:,} refused here, {document.attempts.failed_downstream:,} "
-                "downstream; "
-                f"expected missed {sats(document.totals.expected_missed_msat)} sat"
+                f"downstream; expected missed {sats(document.totals.expected_missed_msat)} sat"
             )
         )
         if document.failures:

@@ -17,8 +17,8 @@ from lnflow.advice.documents import (
     Note,
     Opportunity,
 )
-from lnflow.advice.wording import sats
-from lnflow.cli.text import count, duration, peer_name, percent, safe, when
+from lnflow.advice.wording import duration, sats
+from lnflow.cli.text import count, peer_name, percent, safe, when
 
 _URGENT = ((70.0, "bold red"), (40.0, "yellow"), (0.0, "green"))
 
@@ -54,8 +54,7 @@ def draw_head(console: Console, document: AnalyzeDocument) -> None:
     )
     console.print(
         f"Earned {sats(document.settled.income_msat)} sat with {document.settled.forwards:,} forwards · "
-        f"{attempts.total:,} attempts seen: {attempts.settled:,} settled, {attempts.failed_here:,} "
-        "refused here, "
+        f"{attempts.total:,} attempts seen: {attempts.settled:,} settled, {attempts.failed_here:,} refused here, "
         f"{attempts.failed_downstream:,} failed downstream (not ours)",
         markup=False,
     )

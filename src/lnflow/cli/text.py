@@ -13,22 +13,6 @@ def percent(share: float | None) -> str:
     return "–" if share is None else f"{share:.1%}"
 
 
-def duration(seconds: float) -> str:
-    """Return a length of time in the largest fitting units.
-
-    >>> duration(45), duration(5_400), duration(200_000)
-    ('45 s', '1 h 30 min', '2 d 7 h')
-    """
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = int(seconds // 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days} d {hours} h"
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
-
-
 def safe(name: str | None, width: int = 32) -> str:
     """Return a name without control and direction characters, cut to `width`.
 
