@@ -151,7 +151,9 @@ def apply(
         service = _service(target, reach, config or "", compat, fee_macaroon_path)
         document = asyncio.run(_with(service, lambda s: s.apply_advice(opportunities, act=writes)))
     else:
-        service = _service(target, reach, _config(target, config), compat, fee_macaroon_path)
+        path = _config(target, config)
+        _warn(path, compat)
+        service = _service(target, reach, path, compat, fee_macaroon_path)
         document = asyncio.run(_with(service, lambda s: s.apply(act=writes)))
     from lnflow.cli.policy_tables import draw_apply
     from lnflow.cli.printing import show
@@ -338,6 +340,16 @@ def _config(target: Target, given: str | None) -> str:
     from os.path import expanduser
 
     return expanduser(path)
+
+
+def _warn(path: str, compat: str | None) -> None:
+    """Say on standard error what is surprising in the file; what is wrong stands in the document."""
+    from lnflow.pricing.dialect.load import load_policy_file
+    from lnflow.pricing.problems import Severity
+
+    for problem in load_policy_file(path, strict=_strict(compat)).problems:
+        if problem.severity is Severity.WARNING:
+            click.echo(f"warning: {problem}", err=True)
 
 
 def _strict(compat: str | None) -> bool | None:

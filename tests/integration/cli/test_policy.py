@@ -302,3 +302,42 @@ async def test_the_daemon_runs_dry_until_it_may_write_and_stops_at_once(lnflow: 
     result = await lnflow.finish(process)
     assert result.code == 0, result.err
     assert policies(lnd)[ALICE_SCID].fee_ppm == 400
+
+
+async def test_an_unknown_key_is_a_warning_of_apply_and_an_error_of_check(lnflow: Lnflow, lnd: LndServer) -> None:
+    case = Case(lnflow, lnd, STATIC + "fee_pmm = 7\n")
+    result = await case("apply")
+    assert (result.code, by_scid(result.document)[scid_text(ALICE_SCID)]["new"]["fee_ppm"]) == (0, 400)
+    assert "warning: " in result.err
+    assert 'policy.conf:5 [all]: unknown key fee_pmm: it has no effect (did you mean "fee_ppm"?)' in result.err
+    assert (await lnflow("policy", "check", str(case.file))).code == 1
+
+
+async def test_everything_can_be_read_as_tables(lnflow: Lnflow, lnd: LndServer) -> None:
+    text = f"[off]\nnode.id = {BOB}\nchan.max_capacity = 3_000_000\nstrategy = disable\n[odd]\nstrategy = statick\n"
+    case = Case(lnflow, lnd, text)
+    config = ["-c", str(case.file)]
+
+    async def shown(verb: str, *more: str, node: bool = True) -> str:
+        words = ["policy", verb, *more]
+        result = await lnflow(*(case.arguments(*words) if node else words))
+        assert "Traceback" not in result.err, result.err
+        return result.out.decode()
+
+    dry = await shown("apply", *config, "--verbose")
+    assert "disable" in dry
+    assert "did you mean" in dry
+    assert "4 channels: 3 error, 1 update" in dry
+    assert "Nothing was written" in dry
+    assert "Written: 0 policies, 1 status changes." in await shown("apply", *config, "--apply")
+    tried = await shown("test-channel", scid_text(BOB_LARGE_SCID), *config)
+    assert "✗ chan.max_capacity = 3_000_000: found 5000000" in tried
+    assert "does not match" in tried
+    checked = await shown("check", str(case.file), node=False)
+    assert "unknown strategy" in checked
+    assert "The file is to be mended." in checked
+    for listing in (await shown("status", *config, node=False), await shown("report", node=False)):
+        assert scid_text(BOB_SMALL_SCID) in listing
+        assert "done" in listing
+    judged = await shown("rollback", *config)
+    assert "None is to be taken back." in judged
