@@ -1,0 +1,1 @@
+"""Judging the estimate of missed revenue by worlds whose truth is known."""
