@@ -187,10 +187,10 @@ def first_cause(error: BaseException) -> BaseException:
 
 
 async def backfill(reader: NodeReader, database: Path, node_name: str, clock: Clock | None = None) -> int:
-    """Read the node's channels and settled forwards once; return how many forwards were new."""
+    """Read the node's channels, settled forwards and costs once; return how many forwards were new."""
     live = LiveCollection(reader, database, node_name, clock=clock)
     running = asyncio.create_task(live.run())
-    while not (live.status.backfill_done or running.done()):
+    while not ((live.status.backfill_done and live.status.costs_done) or running.done()):
         await asyncio.wait({running}, timeout=_LOOK_S)
     live.stop()
     await running
@@ -234,7 +234,7 @@ async def lnd_policy_service(
     reader = LndReader(connection, clock=clock)
     try:
         await reader.wait_until_ready()
-        further = LndFeeFacts(connection, (await reader.node_info()).pubkey)
+        further = LndFeeFacts(connection, (await reader.node_info()).pubkey, clock)
         try:
             yield PolicyService(
                 config=config,

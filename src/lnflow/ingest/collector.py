@@ -27,6 +27,7 @@ from lnflow.ingest.queue import MAX_QUEUED, EventQueue
 from lnflow.ingest.status import CollectorStatus, StreamState
 from lnflow.ingest.writer_thread import WriterThread
 from lnflow.nodes.port import ChannelEvent, ChannelEventKind, HtlcStream, NodeReader
+from lnflow.store.costs import PAYMENTS_CURSOR, WALLET_CURSOR
 from lnflow.store.writing import StoreWriter
 
 logger = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ logger = logging.getLogger(__name__)
 HISTORY_CURSOR = "history"
 HISTORY_OVERLAP_NS = 120 * SECOND_NS  # LND flushes rows every 15 s: one older than "now" can still appear
 HISTORY_PAGE = 50_000
+REORGANISED_BLOCKS = 12  # deeper than any reorganisation in years: read again from there
 JUMP_LOOK_S = 1.0
 JUMP_NS = 5 * SECOND_NS  # corrected clocks drift by less; a busy machine wakes us that late
 LEASES = 4  # renewals that may be missed before another collector may take over
@@ -47,6 +49,7 @@ class CollectorTimes(Struct, frozen=True, kw_only=True):
     listing_s: float = 300.0
     policies_s: float = 1800.0
     history_s: float = 600.0
+    costs_s: float = 900.0
     lease_s: float = 15.0
     proof_s: float = 10.0
     """How often an idle stream's node is asked for a sign of life."""
@@ -135,6 +138,7 @@ class Collector:
             group.create_task(self._every(self._times.listing_s, self._list_channels), name="listing")
             group.create_task(self._every(self._times.policies_s, self._list_policies), name="policies")
             group.create_task(self._every(self._times.history_s, self._backfill), name="history")
+            group.create_task(self._every(self._times.costs_s, self._read_costs), name="costs")
             group.create_task(self._every(self._times.lease_s, self._renew_lease), name="lease")
             group.create_task(self._every(self._times.proof_s, self._prove_alive), name="proof")
             group.create_task(self._follow(self._follow_channels), name="channel events")
@@ -252,6 +256,7 @@ class Collector:
         await self._list_closed()
         await self._list_policies()
         await self._backfill()
+        await self._read_costs()
 
     async def _check_identity(self, info: NodeInfo) -> None:
         """End it all if this is another node: what it forwards must not be counted for ours."""
@@ -282,6 +287,34 @@ class Collector:
             self.status.backfilled += report.new
             self._on_change()
         self.status.backfill_done = True
+
+    async def _read_costs(self) -> None:
+        """Read what circular payments and the wallet's transactions cost, from where we left off.
+
+        A credential without these reads costs us profits, nothing else: it is said once.
+        """
+        try:
+            await self._read_payments()
+            await self._read_wallet()
+        except NodeRefused as exc:
+            if not self.status.costs_done:
+                logger.warning("costs stay unknown: the node refused: %s", exc)
+        self.status.costs_done = True
+
+    async def _read_payments(self) -> None:
+        after = await self._written(lambda w: w.cursor(PAYMENTS_CURSOR))
+        async for page in self._reader.payments_after(after or 0):
+            await self._written(
+                lambda w, page=page: w.write_costs(  # type: ignore[misc]
+                    circular=page.circular, cursors={PAYMENTS_CURSOR: page.through}
+                )
+            )
+
+    async def _read_wallet(self) -> None:
+        height = (await self._reader.node_info()).block_height
+        after = await self._written(lambda w: w.cursor(WALLET_CURSOR))
+        found = await self._reader.list_transactions(max(0, (after or 0) - REORGANISED_BLOCKS))
+        await self._written(lambda w: w.write_costs(transactions=found, cursors={WALLET_CURSOR: height}))
 
     # -- facts of channels ------------------------------------------------------------------------------
 

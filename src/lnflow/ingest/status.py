@@ -34,6 +34,8 @@ class CollectorStatus(Struct, kw_only=True):
     attempts: int = 0
     backfilled: int = 0
     backfill_done: bool = False
+    costs_done: bool = False
+    """Payments and transactions were read once, or the node would not show them."""
     shed: int = 0
     queued: int = 0
     malformed: int = 0

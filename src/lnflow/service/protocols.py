@@ -8,6 +8,7 @@ from typing import Protocol
 from lnflow.advice.documents import ChannelsDocument, FailuresDocument, GroupKey
 from lnflow.analysis.facts import Window
 from lnflow.ingest.status import CollectorStatus
+from lnflow.store.costs import StoredCosts
 from lnflow.store.records import (
     DemandRow,
     FlowRow,
@@ -38,6 +39,7 @@ class FailureStatsStore(Protocol):
     """The questions that the answers are made of; windows are half open."""
 
     node: StoredNode
+    costs: StoredCosts
 
     def consistent(self) -> AbstractContextManager[None]: ...
 

@@ -216,7 +216,8 @@ class StoredCosts:
             return None
         rows = self._con.execute(
             f"""SELECT in_chan, out_chan, coalesce(arrived_ns, accounted_ns), amount_in_msat, amount_out_msat
-                FROM attempt WHERE node_id = ? AND accounted_ns >= ? AND accounted_ns < ? AND outcome = {Outcome.SETTLED:d}
+                FROM attempt
+                WHERE node_id = ? AND accounted_ns >= ? AND accounted_ns < ? AND outcome = {Outcome.SETTLED:d}
                   AND twin IS NULL AND amount_in_msat IS NOT NULL AND amount_out_msat IS NOT NULL
                   AND in_chan IN ({", ".join(str(int(c)) for c in chans)})""",
             (self._node_id, since_ns, until_ns),

@@ -12,6 +12,7 @@ from lnflow.domain.errors import ConfigurationError, StoreError
 from lnflow.domain.time import HOUR_NS
 from lnflow.store import sums
 from lnflow.store.channel_facts import load_channels, load_usability
+from lnflow.store.costs import StoredCosts
 from lnflow.store.database import explained, open_reader, snapshot
 from lnflow.store.intervals import merged, within, without
 from lnflow.store.records import (
@@ -39,6 +40,7 @@ class StoreReader:
         self._con = open_reader(path)
         try:
             self.node = self._choose(node_name)
+            self.costs = StoredCosts(self._con, self.node.node_id)
         except BaseException:
             self._con.close()
             raise

@@ -22,10 +22,11 @@ from lnflow.domain.channel import (
     NodeInfo,
     Policy,
 )
+from lnflow.domain.costs import CircularHtlc, WalletTransaction
 from lnflow.domain.demand import Try
 from lnflow.domain.errors import ConfigurationError, StoreError
 from lnflow.domain.time import HOUR_NS
-from lnflow.store import attempts, totals, twins
+from lnflow.store import attempts, costs, totals, twins
 from lnflow.store.channels import ChannelDictionary, proves_channel
 from lnflow.store.database import explained, open_writer, transaction
 from lnflow.store.demands import DemandKeeper
@@ -106,11 +107,7 @@ class StoreWriter:
                 "INSERT INTO counter VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
                 (self.node_id, name, more_of_it),
             )
-        for name, value in (cursors or {}).items():
-            self._con.execute(
-                "INSERT INTO cursor VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-                (self.node_id, name, value),
-            )
+        self._set_cursors(cursors or {})
         if covered is not None:
             self._cover(*covered)
         return report
@@ -162,6 +159,13 @@ class StoreWriter:
             if known is not None:
                 rows[n] = (*rows[n][:2], known, *rows[n][3:])
         return rows, again, has_no_id
+
+    def _set_cursors(self, cursors: dict[str, int]) -> None:
+        for name, value in cursors.items():
+            self._con.execute(
+                "INSERT INTO cursor VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+                (self.node_id, name, value),
+            )
 
     # -- coverage ---------------------------------------------------------------------------------------
 
@@ -271,8 +275,26 @@ class StoreWriter:
         def write() -> None:
             for channel in closed:
                 self._channels.learn(channel, self._peer(channel.peer_pubkey, None))
+            costs.write_closings(self._con, self.node_id, closed)
 
         self._transact(write)
+
+    def write_costs(
+        self,
+        *,
+        circular: Sequence[CircularHtlc] = (),
+        transactions: Sequence[WalletTransaction] = (),
+        cursors: dict[str, int],
+    ) -> WriteReport:
+        """Record circular payments and wallet transactions; that a cursor is set says that they are known."""
+
+        def write() -> WriteReport:
+            costs.write_transactions(self._con, self.node_id, transactions)
+            report = costs.write_circular(self._con, self.node_id, circular)
+            self._set_cursors(cursors)
+            return report
+
+        return self._transact(write)
 
     def set_online(self, channel_point: str | None, peer_pubkey: str | None, at_ns: int, active: bool) -> None:
         """Record that the link of a channel, or all links of a peer, came up or went down."""

@@ -209,6 +209,16 @@ def payment(
     )
 
 
+def come_back(message: pb.Payment, last_hop: LndChannel) -> None:
+    """Let the route of a payment to ourselves end with this channel."""
+    hops = message.htlcs[0].route.hops
+    hops[-1].chan_id = last_hop.scid
+    if hops[0].pub_key != last_hop.peer:
+        us = hops.pop()
+        hops.append(pb.Hop(expiry=us.expiry, amt_to_forward_msat=us.amt_to_forward_msat, pub_key=last_hop.peer))
+        hops.append(us)
+
+
 def end_payment(message: pb.Payment, now_ns: int, *, succeeded: bool) -> None:
     """Mark a payment as succeeded, or as failed (LND then deletes its attempts by default)."""
     if succeeded:

@@ -113,6 +113,7 @@ class LndNode(ForwardingNode):
             fee_msat=fee_msat,
         )
         if number is not None:
+            messages.come_back(self._sends[number].payment, self.channel(in_scid))
             preimage = self._sends[number].preimage
             self.receive(in_scid=in_scid, amount_msat=amount_msat, now_ns=now_ns, preimage=preimage)
             self.settle_send(number, now_ns)
