@@ -88,7 +88,10 @@ class FeeFacts(Protocol):
     """Facts that only some pricing rules ask for; each call may be slow, none changes anything."""
 
     async def list_edges(self) -> list[tuple[str, str, int]]:
-        """Return both ends and the capacity in sat of every public channel."""
+        """Return both ends and the capacity in sat of every public channel, some hours old at most."""
+
+    async def list_node_sizes(self, pubkeys: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """Return number and capacity in sat of these nodes' public channels; unknown nodes are left out."""
 
     async def feerate_sat_per_vb(self, conf_target: int) -> float: ...
 

@@ -165,6 +165,23 @@ async def test_the_graph_is_read_once_for_all_peers(lnd: LndServer) -> None:
     assert lnd.calls[methods.DESCRIBE_GRAPH] == 1
 
 
+async def test_the_size_of_a_few_peers_is_asked_one_by_one_and_not_the_whole_graph(lnd: LndServer) -> None:
+    lnd.node.graph_edges.append(pb.ChannelEdge(node1_pub=peer_key("other"), node2_pub=ALICE, capacity=50))
+    loaded = await load(lnd, Needs(facts=frozenset({"graph_node"})))
+    alice = of(loaded, ALICE_SCID).peer
+    assert (alice.graph_channels, alice.graph_capacity_sat) == (2, 16_000_050)
+    assert isinstance(alice.alternatives, Unknown)
+    assert methods.DESCRIBE_GRAPH not in lnd.calls
+
+
+async def test_the_graph_is_kept_for_some_hours(lnd: LndServer) -> None:
+    async with sources_of(lnd) as sources:
+        needs = Needs(facts=frozenset({"alternatives"}))
+        for _ in range(3):
+            await load_facts(sources, needs, NOW_NS)
+    assert lnd.calls[methods.DESCRIBE_GRAPH] == 1
+
+
 async def test_costs_are_shared_in_a_batch_and_rebalances_counted_where_they_came_in(lnd: LndServer) -> None:
     bob = lnd.node.channel(BOB_LARGE_SCID)
     txid = bob.channel_point.partition(":")[0]
@@ -200,7 +217,7 @@ async def test_on_chain_estimates_by_target(lnd: LndServer) -> None:
 async def test_what_the_macaroon_does_not_allow_is_unknown_and_the_rest_is_there(lnd: LndServer) -> None:
     lnd.denied |= {methods.ESTIMATE_FEE, methods.DESCRIBE_GRAPH, methods.GET_TRANSACTIONS, methods.LIST_PAYMENTS}
     needs = Needs(
-        conf_targets=frozenset({6}), facts=frozenset({"graph_node", "cost"}), profit_windows=frozenset({WEEK_S})
+        conf_targets=frozenset({6}), facts=frozenset({"alternatives", "cost"}), profit_windows=frozenset({WEEK_S})
     )
     loaded = await load(lnd, needs)
     facts = of(loaded, BOB_LARGE_SCID)

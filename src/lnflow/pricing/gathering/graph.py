@@ -12,7 +12,8 @@ class GraphPlace(Struct, frozen=True, kw_only=True, gc=False):
 
     channels: int
     capacity_sat: int
-    alternatives: int
+    alternatives: int | None
+    """None: only sizes were asked for."""
 
 
 def places(

@@ -13,6 +13,8 @@ from lnflow.pricing.gathering.graph import GraphPlace, places
 from lnflow.pricing.gathering.sources import Sources
 from lnflow.pricing.matching.criteria import Needs
 
+FEW_PEERS = 200  # up to here one small call for each is less for the node than its whole graph
+
 
 async def load_peers(
     sources: Sources,
@@ -32,7 +34,7 @@ async def load_peers(
             alias=aliases if isinstance(aliases, Unknown) else aliases.get(pubkey),
             graph_channels=graph if isinstance(graph, Unknown) else graph[pubkey].channels,
             graph_capacity_sat=graph if isinstance(graph, Unknown) else graph[pubkey].capacity_sat,
-            alternatives=graph if isinstance(graph, Unknown) else graph[pubkey].alternatives,
+            alternatives=_alternatives(graph, pubkey),
             active=_balance([s for s in channels if s.active]),
             inactive=_balance([s for s in channels if not s.active]),
         )
@@ -61,13 +63,25 @@ async def _graph(
     if further is None:
         return Unknown("this node's graph cannot be read")
     try:
+        if "alternatives" not in needs.facts and len(by_peer) <= FEW_PEERS:
+            sizes = await further.list_node_sizes(list(by_peer))
+            return {peer: _place(*sizes.get(peer, (0, 0))) for peer in by_peer}
         edges = await further.list_edges()
     except LnflowError as exc:
         return Unknown(f"the graph cannot be read: {exc}")
-    recent = list(by_peer)
-    if "alternatives" in needs.facts:
-        recent = [p for p, channels in by_peer.items() if any(_moves(flows(s, RECENT_S, 30.0)) for s in channels)]
+    recent = [p for p, channels in by_peer.items() if any(_moves(flows(s, RECENT_S, 30.0)) for s in channels)]
     return places(edges, info.pubkey, list(by_peer), recent)
+
+
+def _place(channels: int, capacity_sat: int) -> GraphPlace:
+    return GraphPlace(channels=channels, capacity_sat=capacity_sat, alternatives=None)
+
+
+def _alternatives(graph: Mapping[str, GraphPlace] | Unknown, pubkey: str) -> int | Unknown:
+    if isinstance(graph, Unknown):
+        return graph
+    found = graph[pubkey].alternatives
+    return Unknown("alternatives were not asked for") if found is None else found
 
 
 def _moves(flow: Flow | Unknown) -> bool:
