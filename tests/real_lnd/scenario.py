@@ -412,6 +412,12 @@ class Scenario:
         self._fail(Cause.INSUFFICIENT_BALANCE, self._ask("BC1", 2_949_660_001), note="parallel channels")
         self._forward("BC2", 1_600_353_001, note="asked BC2, must leave by BC1")
 
+    def lack_of_balance(self, channel: str, times: int) -> None:
+        """Ask for more than any channel with that peer holds, each time for another amount."""
+        for n in range(times):
+            amount_msat = 2_949_660_001 + n * 150_000_000
+            self._fail(Cause.INSUFFICIENT_BALANCE, self._ask(channel, amount_msat), note="more than there is")
+
     def restart_in_flight(self) -> None:
         """B restarts, with rejecthtlc, while C holds an HTLC: its settle comes without a forward event."""
         network = self._network
