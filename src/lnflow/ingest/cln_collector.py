@@ -31,6 +31,7 @@ from lnflow.nodes.cln.live import LiveForwards
 from lnflow.nodes.cln.rows import attempt_of
 from lnflow.nodes.cln.rpc import ClnRpc
 from lnflow.store.reading import LIVE, StoreReader
+from lnflow.store.rows import AttemptFacts
 from lnflow.store.writing import StoreWriter
 
 logger = logging.getLogger(__name__)
@@ -164,10 +165,7 @@ class ClnCollector:
 
     async def _store(self, attempts: list[Attempt], cursors: dict[str, int]) -> None:
         """One page, its cursor and its coverage in one transaction; tried again for as long as the store refuses."""
-        joiner = Joiner()
-        for attempt in attempts:
-            joiner.add_attempt(attempt)
-        facts = joiner.take()
+        facts = _facts(attempts)
         since_ns, now_ns = self.status.covered_since_ns, self._clock.now_ns()
         covered = None if since_ns is None or since_ns >= now_ns else (LIVE, since_ns, now_ns, "")
         report = await self._until_stored(lambda w: w.write_batch(facts, cursors=cursors, covered=covered))
@@ -186,26 +184,30 @@ class ClnCollector:
         status.history_of = await self._cursor(CREATED)
         while (down_to := await self._cursor(DOWN_TO) or 1) > 1:
             status.history_down_to = down_to
+            writing: asyncio.Task[None] | None = None
             try:
                 async for batch in self._history.history(down_to):
-                    attempts = [attempt_of(row) for row in batch.rows]
-                    joiner = Joiner()
-                    for attempt in attempts:
-                        joiner.add_attempt(attempt)
-                    facts, cursors = joiner.take(), {DOWN_TO: batch.down_to}
-                    report = await self._until_stored(
-                        lambda w, facts=facts, cursors=cursors: w.write_batch(facts, cursors=cursors)  # type: ignore[misc]
-                    )
-                    status.backfilled += report.new
-                    status.history_down_to = batch.down_to
-                    self._on_change()
+                    facts = _facts([attempt_of(row) for row in batch.rows])
+                    if writing is not None:
+                        await writing
+                    writing = asyncio.create_task(self._store_history(facts, batch.down_to))  # reading goes on
+                if writing is not None:
+                    await writing
             except NodeUnavailable as exc:
+                if writing is not None:
+                    await writing
                 logger.info("history waits: down_to=%d cause=%s", status.history_down_to, exc)
                 await self._clock.sleep(random.uniform(0, 2 * self._times.backoff_first_s))
         status.history_down_to = 1
         status.backfill_done = True
         await self._tolerate(self._cover_history)
         await self._tolerate(self._check_ledger)
+        self._on_change()
+
+    async def _store_history(self, facts: list[AttemptFacts], down_to: int) -> None:
+        report = await self._until_stored(lambda w: w.write_batch(facts, cursors={DOWN_TO: down_to}))
+        self.status.backfilled += report.new
+        self.status.history_down_to = down_to
         self._on_change()
 
     async def _cover_history(self) -> None:
@@ -321,3 +323,10 @@ class ClnCollector:
         now_ns = self._clock.now_ns()
         if not await self._written(lambda w: w.take_lease(self._holder, now_ns, now_ns + self._lease_ns)):
             raise ConfigurationError("another lnflow took over collecting for this node: this one stops")
+
+
+def _facts(attempts: list[Attempt]) -> list[AttemptFacts]:
+    joiner = Joiner()
+    for attempt in attempts:
+        joiner.add_attempt(attempt)
+    return joiner.take()

@@ -11,6 +11,7 @@ from lnflow.domain.scid import parse_scid
 from lnflow.nodes.cln.failcodes import FailCode, cause_of_failcode
 from lnflow.nodes.cln.wire import ForwardRow, msat, optional_msat, time_ns
 
+_ON_CHAIN = int(FailCode.PERMANENT_CHANNEL_FAILURE)
 scid_number = lru_cache(maxsize=16_384)(parse_scid)
 """`parse_scid`, remembered: rows name the same few channels; what senders invent is forgotten again."""
 
@@ -44,17 +45,14 @@ def attempt_of(row: ForwardRow, cause: Cause | None = None, amount_out_msat: int
     )
 
 
+_OUTCOMES = {"settled": Outcome.SETTLED, "offered": Outcome.PENDING, "failed": Outcome.DOWNSTREAM}
+
+
 def outcome_of(row: ForwardRow) -> Outcome:
     """Return how far it got; an unknown status is a node that we do not understand."""
-    match row.status:
-        case "settled":
-            return Outcome.SETTLED
-        case "offered":
-            return Outcome.PENDING
-        case "failed":
-            return Outcome.DOWNSTREAM
-        case "local_failed":
-            sent = row.out_msat is not None and row.failcode == FailCode.PERMANENT_CHANNEL_FAILURE
-            return Outcome.DOWNSTREAM if sent else Outcome.REFUSED
-        case status:
-            raise NodeUnavailable(f"listforwards: row {row.created_index} has a status we do not know: {status!r}")
+    if (known := _OUTCOMES.get(row.status)) is not None:
+        return known
+    if row.status == "local_failed":
+        sent = row.out_msat is not None and row.failcode == _ON_CHAIN
+        return Outcome.DOWNSTREAM if sent else Outcome.REFUSED
+    raise NodeUnavailable(f"listforwards: row {row.created_index} has a status we do not know: {row.status!r}")

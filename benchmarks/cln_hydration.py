@@ -1,0 +1,149 @@
+"""How fast the history of a Core Lightning node is read, against decoding the same pages and inserting bare rows.
+
+Run: python -m benchmarks.cln_hydration [rows]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import sqlite3
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lnflow.domain.time import SystemClock
+from lnflow.ingest.cln_collector import ClnCollector
+from lnflow.nodes.cln.facts import NodeFacts
+from lnflow.nodes.cln.forwards import ForwardReader
+from lnflow.nodes.cln.history import NodeHistory
+from lnflow.nodes.cln.live import LiveForwards
+from lnflow.nodes.cln.methods import READ_METHODS
+from lnflow.nodes.cln.socket import SocketRpc
+from lnflow.nodes.cln.wire import ForwardPage
+from lnflow.store.writing import StoreWriter
+
+START_S = 1_700_000_000
+PAGE = 5000
+OTHERS = {
+    "getinfo": b'{"id":"02","alias":"x","version":"v26.06","blockheight":1,"network":"regtest",'
+    b'"fees_collected_msat":0}',
+    "listpeerchannels": b'{"channels":[]}',
+    "listclosedchannels": b'{"closedchannels":[]}',
+    "listconfigs": b'{"configs":{}}',
+    "autoclean-status": b'{"autoclean":{"failedforwards":{"enabled":false},"succeededforwards":{"enabled":false}}}',
+}
+
+
+def row(number: int) -> bytes:
+    """One of three forwards settles, the others are refused or fail later, on 40 channels."""
+    base = (
+        b'{"created_index":%d,"in_channel":"8000%02dx1x0","in_htlc_id":%d,"out_channel":"8000%02dx2x1",'
+        b'"in_msat":%d,"received_time":%d.123456789,"style":"tlv"'
+        % (number, number % 40, number, number * 7 % 40, 1_000_000 + number % 9999, START_S + number)
+    )
+    if number % 3 == 0:
+        out = b',"updated_index":%d,"out_htlc_id":%d,"out_msat":%d,"fee_msat":100,"status":"settled"'
+        return (
+            base
+            + out % (number // 3 + 1, number, 999_900 + number % 9999)
+            + (b',"resolved_time":%d.223456789}' % (START_S + number))
+        )
+    return base + b',"status":"local_failed","failcode":4103,"failreason":"WIRE_TEMPORARY_CHANNEL_FAILURE"}'
+
+
+async def serve(path: Path, rows: int) -> asyncio.Server:
+    """A socket that answers wait and listforwards of a node with so many rows, without holding them."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = msgspec.json.decode(await reader.readuntil(b"\n\n"))
+        params: dict[str, Any] = request["params"]
+        if request["method"] == "wait":
+            index = params["indexname"]
+            reached = {"created": rows, "updated": rows // 3 + 1, "deleted": 0}[index]
+            if params["nextvalue"] > reached:
+                await asyncio.get_running_loop().create_future()
+            body = msgspec.json.encode({"subsystem": "forwards", index: reached})
+        elif request["method"] in OTHERS:
+            body = OTHERS[request["method"]]
+        else:
+            last = 0 if params["index"] == "updated" else rows
+            numbers = range(params["start"], min(params["start"] + params["limit"], last + 1))
+            body = b'{"forwards":[' + b",".join(map(row, numbers)) + b"]}"
+        writer.write(b'{"jsonrpc":"2.0","id":%s,"result":%s}\n\n' % (msgspec.json.encode(request["id"]), body))
+        await writer.drain()
+        writer.close()
+
+    return await asyncio.start_unix_server(answer, path=str(path))
+
+
+async def pages(path: Path) -> AsyncIterator[ForwardPage]:
+    reader = ForwardReader(SocketRpc(path, allowed=READ_METHODS), SystemClock(), page_size=PAGE)
+    async for batch in reader.history((await reader.newest()).created + 1):
+        yield ForwardPage(forwards=batch.rows)
+
+
+async def bare(path: Path, database: Path) -> int:
+    """Decode and insert nothing but the columns."""
+    con = sqlite3.connect(database)
+    con.execute("PRAGMA journal_mode = WAL")
+    con.execute("PRAGMA synchronous = NORMAL")
+    con.execute("CREATE TABLE f (i INTEGER PRIMARY KEY, ic TEXT, ih INT, oc TEXT, im INT, om INT, s TEXT, t REAL)")
+    count = 0
+    async for page in pages(path):
+        with con:
+            con.executemany(
+                "INSERT INTO f VALUES (?,?,?,?,?,?,?,?)",
+                [
+                    (r.created_index, r.in_channel, r.in_htlc_id, r.out_channel, r.in_msat, r.out_msat, r.status,
+                     float(r.received_time))
+                    for r in page.forwards
+                ],
+            )  # fmt: skip
+        count += len(page.forwards)
+    con.close()
+    return count
+
+
+async def hydrate(path: Path, database: Path) -> int:
+    """What the collector does: it stores one page while the next is read."""
+    rpc, clock = SocketRpc(path, allowed=READ_METHODS), SystemClock()
+    with StoreWriter(database, "default") as writer:
+        live = LiveForwards(ForwardReader(rpc, clock), NodeFacts(rpc), NodeHistory(), clock)
+        collector = ClnCollector(rpc, live, writer, clock, history_page=PAGE)
+        running = asyncio.create_task(collector.run())
+        while not (collector.status.history_down_to == 1 or running.done()):
+            await asyncio.sleep(0.02)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    return collector.status.backfilled
+
+
+async def read_only(path: Path, database: Path) -> int:
+    """Pages and nothing else."""
+    return sum([len(page.forwards) async for page in pages(path)])
+
+
+async def main(rows: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rpc"
+        server = await serve(path, rows)
+        for name, work in (("pages only", read_only), ("bare rows", bare), ("lnflow", hydrate)):
+            before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            began = time.perf_counter()
+            count = await work(path, Path(folder) / f"{name}.sqlite")
+            took = time.perf_counter() - began
+            after_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            print(
+                f"{name:12} {count:>9} rows {took:7.1f} s {count / took:>9.0f} rows/s  rss +{after_kb - before_kb} kB"
+            )
+        server.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000))
