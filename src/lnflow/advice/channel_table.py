@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lnflow.advice.documents import (
     ChannelCause,
@@ -14,6 +14,7 @@ from lnflow.advice.documents import (
 )
 from lnflow.analysis.facts import ChannelFacts, ChannelFlow, FailureFacts, Window
 from lnflow.analysis.flows import flow_class, hours_to_empty, per_day_msat
+from lnflow.analysis.profit import Profit
 from lnflow.domain.channel import Policy
 from lnflow.domain.scid import scid_text
 from lnflow.domain.time import iso_utc
@@ -24,6 +25,7 @@ def channel_documents(
     channels: Sequence[ChannelFacts],
     flows: Sequence[ChannelFlow],
     failures: Sequence[FailureFacts],
+    profits: Mapping[int, Profit],
 ) -> list[ChannelDocument]:
     """Return one document per channel: open ones first, by what they earned, then the closed ones."""
     flow_of = {f.channel_id: f for f in flows}
@@ -31,17 +33,22 @@ def channel_documents(
     for failure in failures:
         if failure.channel_id is not None:
             failed.setdefault(failure.channel_id, []).append(failure)
-    rows = [channel_document(window, c, flow_of.get(c.channel_id), failed.get(c.channel_id, ())) for c in channels]
+    rows = [
+        channel_document(window, c, flow_of.get(c.channel_id), failed.get(c.channel_id, ()), profits[c.channel_id])
+        for c in channels
+    ]
     rows.sort(key=lambda d: (d.closed, -d.earned_msat, -d.sourced_msat, d.scid or ""))
     return rows
 
 
 def channel_document(
-    window: Window, channel: ChannelFacts, flow: ChannelFlow | None, failures: Sequence[FailureFacts]
+    window: Window,
+    channel: ChannelFacts,
+    flow: ChannelFlow | None,
+    failures: Sequence[FailureFacts],
+    profit: Profit,
 ) -> ChannelDocument:
     length_s = window.length_s
-    earned = flow.earned_msat if flow else 0
-    sourced = flow.sourced_msat if flow else 0
     watched_s = flow.watched_s if flow else None
     return ChannelDocument(
         scid=None if channel.scid is None else scid_text(channel.scid),
@@ -64,8 +71,8 @@ def channel_document(
         out_forwards=flow.out_forwards if flow else 0,
         out_msat=flow.out_msat if flow else 0,
         out_msat_per_day=per_day_msat(flow.out_msat if flow else 0, length_s),
-        earned_msat=earned,
-        sourced_msat=sourced,
+        earned_msat=profit.earned_msat,
+        sourced_msat=profit.sourced_msat,
         failed_here=sum(f.attempts for f in failures),
         failed_downstream=flow.out_downstream if flow else 0,
         failures=[
@@ -80,13 +87,22 @@ def channel_document(
         uptime=round(flow.active_s / watched_s, 4) if flow and flow.active_s is not None and watched_s else None,
         flow_class=None if channel.closed else flow_class(flow),
         hours_to_empty=None if channel.closed else hours_to_empty(channel, flow, length_s),
-        profit=ProfitDocument(
-            earned_msat=earned,
-            sourced_msat=sourced,
-            rebalance_cost_msat=None,
-            onchain_cost_msat=None,
-            net_msat=None,
-        ),
+        profit=profit_document(profit, length_s),
+    )
+
+
+def profit_document(profit: Profit, length_s: float) -> ProfitDocument:
+    share = profit.return_on_capital(length_s)
+    return ProfitDocument(
+        earned_msat=profit.earned_msat,
+        sourced_msat=profit.sourced_msat,
+        rebalance_cost_msat=profit.rebalance_cost_msat,
+        onchain_cost_msat=profit.onchain_cost_msat,
+        discount_given_msat=profit.discount_given_msat,
+        discount_borne_msat=profit.discount_borne_msat,
+        net_msat=profit.net_msat,
+        capital_msat=profit.capital_msat,
+        return_on_capital=None if share is None else round(share, 6),
     )
 
 

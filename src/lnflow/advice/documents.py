@@ -248,13 +248,28 @@ class ChannelCause(Document, frozen=True, kw_only=True):
 
 
 class ProfitDocument(Document, frozen=True, kw_only=True):
-    """What the channel made in the window; costs are null until they are read from the node."""
+    """What a channel, a peer or the node made in the window; costs are null until they are read from the node."""
 
     earned_msat: int
     sourced_msat: int
     rebalance_cost_msat: int | None
     onchain_cost_msat: int | None
+    discount_given_msat: int | None
+    """As the incoming channel: what senders were spared by its inbound discount."""
+    discount_borne_msat: int | None
+    """As the outgoing channel: what its fees went without for the discounts of others."""
     net_msat: int | None
+    capital_msat: int | None
+    """Our balance in it, averaged over the window."""
+    return_on_capital: float | None
+    """Net per year as a share of the capital."""
+
+
+class PeerProfit(Document, frozen=True, kw_only=True):
+    peer_pubkey: str | None
+    peer_alias: str | None
+    channels: list[str]
+    profit: ProfitDocument
 
 
 class ChannelDocument(Document, frozen=True, kw_only=True):
@@ -297,6 +312,8 @@ class ChannelsDocument(Document, frozen=True, kw_only=True):
     window: WindowDocument
     coverage: float
     channels: list[ChannelDocument]
+    peer_profit: list[PeerProfit]
+    node_profit: ProfitDocument
     notes: list[Note]
 
 
@@ -320,6 +337,8 @@ class ReportDocument(AnalyzeDocument, frozen=True, kw_only=True):
     channels: list[ChannelDocument]
     flows: list[FlowDocument]
     profit: list[ChannelProfit]
+    peer_profit: list[PeerProfit]
+    node_profit: ProfitDocument
 
 
 class Check(Document, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lnflow.advice.documents import ChannelDocument, ChannelsDocument, Note, PolicyDocument
+from lnflow.advice.documents import ChannelDocument, ChannelsDocument, Note, PeerProfit, PolicyDocument, ProfitDocument
 from lnflow.advice.wording import sats
 from lnflow.cli.tables import draw_notes
 from lnflow.cli.text import count, peer_name, percent, when
@@ -23,7 +23,7 @@ def draw_channels(console: Console, document: ChannelsDocument) -> None:
         table.add_column("Peer", max_width=24)
         for name in ("Capacity\nsat", "Local", "Price\nppm", "In\nsat/day", "Out\nsat/day", "Earned\nsat"):
             table.add_column(name, justify="right")
-        for name in ("Sourced\nsat", "Refused\nhere", "Uptime", "Flow", "Empty in"):
+        for name in ("Sourced\nsat", "Refused\nhere", "Uptime", "Flow", "Empty in", "Net\nsat"):
             table.add_column(name, justify="right")
         for c in document.channels:
             table.add_row(*_row(c), style="dim" if c.closed else "")
@@ -46,6 +46,32 @@ def draw_channel(console: Console, c: ChannelDocument, notes: Sequence[Note]) ->
     draw_notes(console, notes)
 
 
+def draw_profits(console: Console, peers: Sequence[PeerProfit], node: ProfitDocument) -> None:
+    table = Table(header_style="bold", pad_edge=False)
+    table.add_column("Peer", max_width=24)
+    for name in ("Earned\nsat", "Sourced", "Rebalances", "On-chain", "Discounts\ngiven", "borne", "Net", "A year"):
+        table.add_column(name, justify="right")
+    for peer in peers:
+        table.add_row(Text(peer_name(peer.peer_alias, peer.peer_pubkey)), *_sums(peer.profit))
+    table.add_row("all", *_sums(node), style="bold")
+    console.print(table)
+
+
+def _sums(p: ProfitDocument) -> list[str]:
+    figures = (p.earned_msat, p.sourced_msat, p.rebalance_cost_msat, p.onchain_cost_msat)
+    discounts = (p.discount_given_msat, p.discount_borne_msat)
+    return [*(sats(x) for x in (*figures, *discounts, p.net_msat)), percent(p.return_on_capital)]
+
+
+def _profit(p: ProfitDocument) -> str:
+    return (
+        f"net {sats(p.net_msat)} sat = earned {sats(p.earned_msat)} + discounts borne {sats(p.discount_borne_msat)} "
+        f"- given {sats(p.discount_given_msat)} - rebalances {sats(p.rebalance_cost_msat)} "
+        f"- on-chain {sats(p.onchain_cost_msat)}; {percent(p.return_on_capital)} a year on "
+        f"{sats(p.capital_msat)} sat"
+    )
+
+
 def _row(c: ChannelDocument) -> list[str | Text]:
     share = c.local_sat / c.capacity_sat if c.local_sat is not None and c.capacity_sat else None
     return [
@@ -62,6 +88,7 @@ def _row(c: ChannelDocument) -> list[str | Text]:
         percent(c.uptime),
         c.flow_class or "–",
         f"{c.hours_to_empty:,.0f} h" if c.hours_to_empty is not None else "–",
+        sats(c.profit.net_msat),
     ]
 
 
@@ -80,6 +107,7 @@ def _lines(c: ChannelDocument) -> list[tuple[str, str]]:
         ("Out", f"{c.out_forwards:,} forwards, {sats(c.out_msat)} sat; earned {sats(c.earned_msat)} sat of fees"),
         ("Flow", c.flow_class or "–"),
         ("Empty in", f"{c.hours_to_empty:,.1f} h" if c.hours_to_empty is not None else "–"),
+        ("Profit", _profit(c.profit)),
         ("Uptime", percent(c.uptime)),
         ("Failed downstream", f"{c.failed_downstream:,} (not ours)"),
         ("Refused here", f"{c.failed_here:,}"),

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from lnflow.advice.documents import ChannelsDocument, ReportDocument
 from lnflow.advice.wording import sats
-from lnflow.cli.channel_tables import draw_channels
+from lnflow.cli.channel_tables import draw_channels, draw_profits
 from lnflow.cli.tables import draw_analysis
 
 _WIDTH = 160
@@ -37,6 +37,8 @@ def draw_report(console: Console, document: ReportDocument) -> None:
             f"{sats(f.offered_fee_msat):>10} sat of fees offered",
             markup=False,
         )
+    _heading(console, "Profit, by peer")
+    draw_profits(console, document.peer_profit, document.node_profit)
     _heading(console, "Channels")
     draw_channels(
         console,
@@ -45,6 +47,8 @@ def draw_report(console: Console, document: ReportDocument) -> None:
             window=document.window,
             coverage=document.coverage,
             channels=document.channels,
+            peer_profit=document.peer_profit,
+            node_profit=document.node_profit,
             notes=[],
         ),
     )

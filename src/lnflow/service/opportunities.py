@@ -9,7 +9,7 @@ from typing import Self
 import msgspec
 
 from lnflow.advice.analyzing import Selection, analyze, node_document, window_document
-from lnflow.advice.channel_table import channel_documents, flow_documents, profit_documents
+from lnflow.advice.channel_table import channel_documents, flow_documents, profit_document, profit_documents
 from lnflow.advice.documents import (
     AnalyzeDocument,
     ChannelDocument,
@@ -26,6 +26,7 @@ from lnflow.domain.errors import ConfigurationError
 from lnflow.domain.scid import parse_scid
 from lnflow.domain.time import Clock, SystemClock
 from lnflow.service import loading
+from lnflow.service.profits import load_profits, peer_profit_documents
 from lnflow.service.protocols import FailureStatsStore
 from lnflow.service.windows import WindowChoice, resolve
 from lnflow.store.reading import StoreReader
@@ -95,32 +96,46 @@ class OpportunityService:
         with self._store.consistent():
             scope = loading.load_scope(self._store, window)
             since_ns, until_ns = window.since_ns, window.until_ns
+            channels = loading.load_channels(self._store, until_ns)
+            flows = self._store.flows(since_ns, until_ns)
+            profits = load_profits(self._store, window, channels, flows)
             rows = channel_documents(
                 window,
-                loading.load_channels(self._store, until_ns),
-                loading.channel_flows(self._store.flows(since_ns, until_ns), self._store.usability(since_ns, until_ns)),
+                channels,
+                loading.channel_flows(flows, self._store.usability(since_ns, until_ns)),
                 loading.refusals_by_channel(self._store.refusals(since_ns, until_ns)),
+                profits.channels,
             )
         return ChannelsDocument(
             node=node_document(scope.node),
             window=window_document(window),
             coverage=scope.covered_share,
             channels=rows,
+            peer_profit=peer_profit_documents(profits, channels, window),
+            node_profit=profit_document(profits.node, window.length_s),
             notes=window_notes(scope),
         )
 
     def channel(self, window: Window, ident: str) -> ChannelsDocument:
         """Return one channel, named by any of its ids, its channel point, or its peer if that has one channel."""
         document = self.channels(window)
-        return msgspec.structs.replace(document, channels=[_named(document.channels, ident)])
+        one = _named(document.channels, ident)
+        peers = [p for p in document.peer_profit if p.peer_pubkey == one.peer_pubkey]
+        return msgspec.structs.replace(document, channels=[one], peer_profit=peers)
 
     def report(self, window: Window, selection: Selection) -> ReportDocument:
         """Return the analysis with channels, flows and profit."""
         document = self.analyze(window, selection)
-        channels = self.channels(window).channels
+        listed = self.channels(window)
+        channels = listed.channels
         shared = {name: getattr(document, name) for name in AnalyzeDocument.__struct_fields__}
         return ReportDocument(
-            **shared, channels=channels, flows=flow_documents(channels), profit=profit_documents(channels)
+            **shared,
+            channels=channels,
+            flows=flow_documents(channels),
+            profit=profit_documents(channels),
+            peer_profit=listed.peer_profit,
+            node_profit=listed.node_profit,
         )
 
 

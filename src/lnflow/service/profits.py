@@ -7,10 +7,13 @@ from itertools import groupby
 
 from msgspec import Struct
 
+from lnflow.advice import documents
+from lnflow.advice.channel_table import profit_document
 from lnflow.analysis.costs import Funding, onchain_costs
 from lnflow.analysis.discounts import Discounts, PricedForward, PriceHistory, attribute
 from lnflow.analysis.facts import ChannelFacts, Window
 from lnflow.analysis.profit import Profit, summed
+from lnflow.domain.scid import scid_text
 from lnflow.domain.time import SECOND_NS
 from lnflow.service.protocols import FailureStatsStore
 from lnflow.store.costs import CircularRow, FundingRow, StoredCosts
@@ -69,6 +72,22 @@ def load_profits(
     if rebalances is not None:
         node = _charge(node, sum(rebalances.by_peer.values()))
     return Profits(channels=by_channel, peers=peers, node=node)
+
+
+def peer_profit_documents(
+    profits: Profits, channels: Sequence[ChannelFacts], window: Window
+) -> list[documents.PeerProfit]:
+    """Return the peers' profits, the best first, with the ids of their channels."""
+    names = {c.channel_id: scid_text(c.scid) if c.scid is not None else c.channel_point or "" for c in channels}
+    return [
+        documents.PeerProfit(
+            peer_pubkey=p.peer_pubkey,
+            peer_alias=p.peer_alias,
+            channels=[names[c] for c in p.channels],
+            profit=profit_document(p.profit, window.length_s),
+        )
+        for p in profits.peers
+    ]
 
 
 class _Rebalances(Struct, frozen=True):
