@@ -234,7 +234,7 @@ async def lnd_policy_service(
     reader = LndReader(connection, clock=clock)
     try:
         await reader.wait_until_ready()
-        further = LndFeeFacts(connection, (await reader.node_info()).pubkey, clock)
+        further = LndFeeFacts(connection, clock)
         try:
             yield PolicyService(
                 config=config,

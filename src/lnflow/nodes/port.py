@@ -69,14 +69,6 @@ class HtlcStream(Protocol):
         """Return what `decode` met so far and is no forward: own payments, unknown kinds; running totals."""
 
 
-class RebalanceCost(Struct, frozen=True, gc=False):
-    """A circular payment that came back by one of our channels, and what it cost."""
-
-    in_scid: int
-    at_ns: int
-    fee_msat: int
-
-
 class PaymentPage(Struct, frozen=True, gc=False):
     """What of some of our payments went in a circle.  All payments up to index `through` have ended."""
 
@@ -94,12 +86,6 @@ class FeeFacts(Protocol):
         """Return number and capacity in sat of these nodes' public channels; unknown nodes are left out."""
 
     async def feerate_sat_per_vb(self, conf_target: int) -> float: ...
-
-    async def list_transaction_fees(self) -> dict[str, int]:
-        """Return the fee in sat of every transaction of the node's wallet, by its id."""
-
-    async def list_rebalance_costs(self, since_ns: int) -> list[RebalanceCost]:
-        """Return the circular payments since a time."""
 
     async def close(self) -> None: ...
 

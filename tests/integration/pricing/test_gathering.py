@@ -53,7 +53,7 @@ ROWS = (
 @asynccontextmanager
 async def sources_of(lnd: LndServer, store: StoreReader | None = None) -> AsyncIterator[Sources]:
     reader = LndReader(connection_to(lnd))
-    further = LndFeeFacts(connection_to(lnd), lnd.node.pubkey)
+    further = LndFeeFacts(connection_to(lnd))
     try:
         yield Sources(reader=reader, further=further, store=store)
     finally:

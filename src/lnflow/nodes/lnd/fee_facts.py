@@ -1,30 +1,27 @@
-"""What only some pricing rules ask of an LND: the graph, on-chain fees, what funding and rebalancing cost."""
+"""What only some pricing rules ask of an LND: the graph and on-chain fees."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
 
-from lnflow.domain.time import HOUR_NS, SECOND_NS, Clock, SystemClock
+from lnflow.domain.time import HOUR_NS, Clock, SystemClock
 from lnflow.nodes.lnd.client import LONG_DEADLINE_S, LndClient
 from lnflow.nodes.lnd.credentials import LndConnection
 from lnflow.nodes.lnd.errors import NodeHasNone
 from lnflow.nodes.lnd.wire import lnd_pb2 as pb
 from lnflow.nodes.lnd.wire import methods
-from lnflow.nodes.port import RebalanceCost
 
 GRAPH_KEPT_NS = 6 * HOUR_NS
 _AT_ONCE = 8
-_PAYMENTS_A_PAGE = 1000
 _WEIGHT_PER_VBYTE = 4
 
 
 class LndFeeFacts:
     """The port's `FeeFacts`, with the read-only credential."""
 
-    def __init__(self, connection: LndConnection, pubkey: str, clock: Clock | None = None) -> None:
+    def __init__(self, connection: LndConnection, clock: Clock | None = None) -> None:
         self._client = LndClient(connection)
-        self._pubkey = pubkey
         self._clock = clock or SystemClock()
         self._edges: list[tuple[str, str, int]] = []
         self._edges_ns: int | None = None
@@ -66,41 +63,5 @@ class LndFeeFacts:
         )
         return reply.sat_per_kw * _WEIGHT_PER_VBYTE / 1000
 
-    async def list_transaction_fees(self) -> dict[str, int]:
-        reply = await self._client.call(
-            methods.GET_TRANSACTIONS, pb.GetTransactionsRequest(), pb.TransactionDetails, deadline_s=LONG_DEADLINE_S
-        )
-        return {transaction.tx_hash: transaction.total_fees for transaction in reply.transactions}
-
-    async def list_rebalance_costs(self, since_ns: int) -> list[RebalanceCost]:
-        found: list[RebalanceCost] = []
-        offset = 0
-        while True:
-            page = await self._client.call(
-                methods.LIST_PAYMENTS,
-                pb.ListPaymentsRequest(
-                    index_offset=offset,
-                    max_payments=_PAYMENTS_A_PAGE,  # 0 would mean everything before LND 0.20
-                    creation_date_start=since_ns // SECOND_NS,
-                ),
-                pb.ListPaymentsResponse,
-                deadline_s=LONG_DEADLINE_S,
-            )
-            for payment in page.payments:
-                found += self._returned(payment)
-            if len(page.payments) < _PAYMENTS_A_PAGE:
-                return found
-            offset = page.last_index_offset
-
     async def close(self) -> None:
         await self._client.close()
-
-    def _returned(self, payment: pb.Payment) -> list[RebalanceCost]:
-        """Return the shards of a payment that ended at ourselves."""
-        return [
-            RebalanceCost(htlc.route.hops[-1].chan_id, payment.creation_time_ns, htlc.route.total_fees_msat)
-            for htlc in payment.htlcs
-            if htlc.status == pb.HTLCAttempt.SUCCEEDED
-            and htlc.route.hops
-            and htlc.route.hops[-1].pub_key == self._pubkey
-        ]

@@ -25,7 +25,7 @@ async def load_flows(sources: Sources, needs: Needs, info: NodeInfo, now_ns: int
         windows.add(RECENT_S)
     if not windows:
         return lambda state, window, days: Flow(days=days)
-    if sources.store is not None and _is_fresh(sources.store, info, now_ns):
+    if sources.store is not None and is_fresh(sources.store, info, now_ns):
         return _stored_flows(sources.store, windows, now_ns)
     sums = _Sums(sorted(windows), now_ns)
     since_ns = max(0, now_ns - max(windows) * SECOND_NS)
@@ -35,7 +35,7 @@ async def load_flows(sources: Sources, needs: Needs, info: NodeInfo, now_ns: int
     return lambda state, window, days: sums.flow((state.scid, *state.other_scids), window, days)
 
 
-def _is_fresh(store: StoreReader, info: NodeInfo, now_ns: int) -> bool:
+def is_fresh(store: StoreReader, info: NodeInfo, now_ns: int) -> bool:
     """Tell whether a collector keeps this node's settled forwards up to date."""
     last_ns = store.coverage(0, now_ns + 1).last_ns
     return store.node.pubkey == info.pubkey and last_ns is not None and now_ns - last_ns < FRESH_NS

@@ -53,7 +53,7 @@ async def load_facts(sources: Sources, needs: Needs, now_ns: int, *, positive_in
     states = await reader.list_channels()
     policies = {p.channel_point or "": p for p in await reader.list_policies(states)}
     flows = await load_flows(sources, needs, info, now_ns)
-    money = await load_money(sources.further, needs, states, now_ns)
+    money = await load_money(sources, needs, info, states, now_ns)
     gathered = _Gathered(
         info=info,
         now_ns=now_ns,

@@ -1,19 +1,28 @@
-"""What channels cost: on-chain fees, funding transactions, rebalances."""
+"""What channels cost: on-chain fees, funding transactions, rebalances.
+
+Rebalances and transactions come from the store while a collector keeps it fresh, else from the node.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lnflow.domain.channel import ChannelState
+from lnflow.domain.channel import ChannelState, NodeInfo
 from lnflow.domain.errors import LnflowError
 from lnflow.domain.time import SECOND_NS
-from lnflow.nodes.port import FeeFacts, RebalanceCost
+from lnflow.nodes.port import FeeFacts, NodeReader
 from lnflow.pricing.facts import ChannelCost, Flow, Unknown
+from lnflow.pricing.gathering.flows import is_fresh
+from lnflow.pricing.gathering.sources import Sources
 from lnflow.pricing.matching.criteria import Needs
+from lnflow.store.reading import StoreReader
 
 CLOSING_VBYTES = 200  # a cooperative close with two outputs is about 170
 CLOSING_TARGET = 144
+
+Rebalances = Callable[[ChannelState, int], int]
+"""Return what came back to a channel since a time cost, in msat."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +34,7 @@ class Money:
     now_ns: int
     feerates: Mapping[int, float | Unknown]
     funding: Mapping[str, int] | Unknown
-    rebalances: Sequence[RebalanceCost] | Unknown
+    rebalances: Rebalances | Unknown
     ours_in_transaction: Mapping[str, int]
     """How many channels of ours one funding transaction opened (batches), by its id."""
 
@@ -39,7 +48,7 @@ class Money:
         if isinstance(self.rebalances, Unknown):
             return self.rebalances
         since_ns = self.now_ns - window_s * SECOND_NS
-        return flow.earned_msat - _rebalance_msat(state, self.rebalances, since_ns)
+        return flow.earned_msat - self.rebalances(state, since_ns)
 
     def cost(self, state: ChannelState) -> ChannelCost | Unknown:
         """Return what having the channel cost so far, and what closing it will."""
@@ -47,7 +56,7 @@ class Money:
             return Unknown("costs were not asked for")
         if isinstance(self.rebalances, Unknown):
             return self.rebalances
-        rebalance_msat = _rebalance_msat(state, self.rebalances, 0)
+        rebalance_msat = self.rebalances(state, 0)
         if not state.initiator:  # the other side paid for opening, and will pay for closing
             return ChannelCost(opening_msat=0, rebalance_msat=rebalance_msat, closing_msat=0)
         opening_sat, rate = self.funding_fee_sat(state), self.feerates[CLOSING_TARGET]
@@ -64,8 +73,11 @@ class Money:
         )
 
 
-async def load_money(further: FeeFacts | None, needs: Needs, states: Sequence[ChannelState], now_ns: int) -> Money:
+async def load_money(
+    sources: Sources, needs: Needs, info: NodeInfo, states: Sequence[ChannelState], now_ns: int
+) -> Money:
     """Return the money side of the facts; what was not asked for, or cannot be had, is `Unknown`."""
+    store = sources.store if sources.store is not None and is_fresh(sources.store, info, now_ns) else None
     in_transaction: dict[str, int] = {}
     for state in states:
         if state.initiator:
@@ -73,9 +85,9 @@ async def load_money(further: FeeFacts | None, needs: Needs, states: Sequence[Ch
     return Money(
         needed="cost" in needs.facts,
         now_ns=now_ns,
-        feerates=await _feerates(further, needs),
-        funding=await _funding(further, needs),
-        rebalances=await _rebalances(further, needs, now_ns),
+        feerates=await _feerates(sources.further, needs),
+        funding=await _funding(sources.reader, store, needs),
+        rebalances=await _rebalances(sources.reader, store, needs, now_ns),
         ours_in_transaction=in_transaction,
     )
 
@@ -94,32 +106,47 @@ async def _feerates(further: FeeFacts | None, needs: Needs) -> dict[int, float |
     return found
 
 
-async def _funding(further: FeeFacts | None, needs: Needs) -> Mapping[str, int] | Unknown:
+async def _funding(reader: NodeReader, store: StoreReader | None, needs: Needs) -> Mapping[str, int] | Unknown:
     if not needs.facts & {"funding_fee", "cost"}:
         return Unknown("funding transactions were not asked for")
-    if further is None:
-        return Unknown("this node's transactions cannot be read")
+    stored = None if store is None else store.costs.transactions()
     try:
-        return await further.list_transaction_fees()
+        found = await reader.list_transactions(0) if stored is None else stored
     except LnflowError as exc:
         return Unknown(f"transactions cannot be read: {exc}")
+    return {transaction.txid: transaction.fee_sat for transaction in found}
 
 
-async def _rebalances(further: FeeFacts | None, needs: Needs, now_ns: int) -> Sequence[RebalanceCost] | Unknown:
+async def _rebalances(reader: NodeReader, store: StoreReader | None, needs: Needs, now_ns: int) -> Rebalances | Unknown:
     if "cost" not in needs.facts and not needs.profit_windows:
         return Unknown("rebalances were not asked for")
-    if further is None:
-        return Unknown("this node's payments cannot be read")
-    since_ns = 0 if "cost" in needs.facts else max(0, now_ns - max(needs.profit_windows) * SECOND_NS)
+    if store is not None and store.costs.circular(now_ns, now_ns) is not None:
+        return _stored_rebalances(store, needs, now_ns)
     try:
-        return await further.list_rebalance_costs(since_ns)
+        parts = [part async for page in reader.payments_after(0) for part in page.circular]
     except LnflowError as exc:
         return Unknown(f"payments cannot be read: {exc}")
 
+    def paid(state: ChannelState, since_ns: int) -> int:
+        ids = {state.scid, *state.other_scids}
+        return sum(part.fee_msat for part in parts if part.in_scid in ids and part.at_ns >= since_ns)
 
-def _rebalance_msat(state: ChannelState, costs: Sequence[RebalanceCost], since_ns: int) -> int:
-    ids = {state.scid, *state.other_scids}
-    return sum(cost.fee_msat for cost in costs if cost.in_scid in ids and cost.at_ns >= since_ns)
+    return paid
+
+
+def _stored_rebalances(store: StoreReader, needs: Needs, now_ns: int) -> Rebalances:
+    numbers = {c.channel_point: c.channel_id for c in store.channels(now_ns)}
+    starts = {0, *(now_ns - window * SECOND_NS for window in needs.profit_windows)}
+    sums: dict[tuple[int, int | None], int] = {}
+    for since_ns in starts:
+        for row in store.costs.circular(since_ns, now_ns + 1) or ():
+            sums[since_ns, row.chan] = sums.get((since_ns, row.chan), 0) + row.fee_msat
+
+    def paid(state: ChannelState, since_ns: int) -> int:
+        number = numbers.get(state.channel_point)
+        return 0 if number is None else sums.get((since_ns, number), 0)
+
+    return paid
 
 
 def _txid(state: ChannelState) -> str:
