@@ -124,7 +124,7 @@ async def test_channels_and_policies_are_those_of_rest(real_network: Network, re
     channels = await reader.list_channels()
     assert {_lasting(channel) for channel in channels} == {_lasting(channel) for channel in printed}
     policies = await reader.list_policies(channels)
-    assert len(policies) == len(channels) >= 5
+    assert len(policies) == len(channels) >= 4  # B-D is closed once the scenario ran
     for policy in policies:
         edge = json_form.decode_edge(real_network.b.get(f"/v1/graph/edge/{policy.scid}"))
         seen = edge.seen_from(real_network.b.pubkey)
