@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, ClassVar, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import click
 
@@ -18,6 +18,15 @@ from lnflow.cli.options import (
     open_service,
     resolve_store,
 )
+from lnflow.cli.policy_options import (
+    ACT_OPTION,
+    COMPAT_OPTION,
+    CONFIG_OPTION,
+    DRY_OPTION,
+    STORE_OPTIONS,
+    CompatibleCommand,
+    common_options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,30 +35,6 @@ if TYPE_CHECKING:
     from lnflow.service.pricing import PolicyService
 
 ADVICE_HOURS = 7 * 24
-
-FEE_OPTION = click.option(
-    "--fee-macaroon-path", metavar="FILE", help="A macaroon that can change prices and nothing else."
-)
-CONFIG_OPTION = click.option("-c", "--config", metavar="FILE", help="The policy file (default: [fees] policy).")
-COMPAT_OPTION = click.option(
-    "--compat",
-    type=click.Choice(["strict", "safe"]),
-    help="strict: as charge-lnd does, quirks included (default: what the file says, else safe).",
-)
-ACT_OPTION = click.option("--apply", "act", is_flag=True, help="Write to the node (default: only show).")
-DRY_OPTION = click.option("--dry-run", is_flag=True, help="Only show, whatever else is said.")
-STORE_OPTIONS = (
-    click.option("--settings", metavar="FILE", help="Settings file (or LNFLOW_SETTINGS)."),
-    click.option("--node", metavar="NAME", help="Which node, if the settings or the store have several."),
-    click.option("--database", metavar="PATH", help="The store (or LNFLOW_DATABASE)."),
-)
-
-
-def common_options(command: Any) -> Any:
-    """Add the policy file, the node and the store."""
-    for option in (json_option, *STORE_OPTIONS, FEE_OPTION, COMPAT_OPTION, CONFIG_OPTION):
-        command = option(command)
-    return node_options(command)
 
 
 @click.group("policy")
@@ -102,26 +87,6 @@ def check(
         raise click.exceptions.Exit(1)
 
 
-class CompatibleCommand(click.Command):
-    """Understands charge-lnd's names of options too, so that an old cron line still works (without writing)."""
-
-    NAMES: ClassVar[dict[str, str]] = {
-        "--lnddir": "--lnd-dir",
-        "--tlscert": "--cert-path",
-        "--macaroon": "--macaroon-path",
-        "--grpc": "--grpc-host",
-        "-vv": "-v",
-        "--very-verbose": "-v",
-    }
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        def current(word: str) -> str:
-            name, equals, value = word.partition("=")
-            return self.NAMES.get(name, name) + equals + value
-
-        return super().parse_args(ctx, [current(word) for word in args])
-
-
 @command.command("apply", cls=CompatibleCommand)
 @common_options
 @ACT_OPTION
@@ -157,7 +122,7 @@ def apply(
         document = asyncio.run(_with(service, lambda s: s.apply(act=writes)))
     from lnflow.cli.policy_tables import draw_apply
     from lnflow.cli.printing import show
-    from lnflow.service.pricing import failed
+    from lnflow.service.policy_documents import failed
 
     show(document, as_json, lambda console: draw_apply(console, document, everything=verbose))
     if failed(document):
@@ -188,7 +153,7 @@ def test_channel(
     document = asyncio.run(_with(service, lambda s: s.test_channel(ident)))
     from lnflow.cli.policy_tables import draw_test_channel
     from lnflow.cli.printing import show
-    from lnflow.service.pricing import failed
+    from lnflow.service.policy_documents import failed
 
     show(document, as_json, lambda console: draw_test_channel(console, document))
     if failed(document):

@@ -12,7 +12,6 @@ from msgspec import structs
 from lnflow.advice.documents import NodeDocument, Opportunity
 from lnflow.domain.channel import NodeInfo
 from lnflow.domain.errors import ConfigurationError, StoreError
-from lnflow.domain.scid import parse_scid
 from lnflow.domain.time import Clock, iso_utc
 from lnflow.nodes.port import FeeFacts, FeeWriter, NodeReader
 from lnflow.pricing.advised import advised
@@ -23,7 +22,6 @@ from lnflow.pricing.dialect.policy_file import PolicyFile
 from lnflow.pricing.documents import (
     ApplyDocument,
     CallsDocument,
-    ChangeDocument,
     CheckDocument,
     MatchedRule,
     RollbackDocument,
@@ -36,16 +34,23 @@ from lnflow.pricing.documents import (
     way_of,
 )
 from lnflow.pricing.explain import explain
-from lnflow.pricing.facts import ChannelFacts, Unknown
+from lnflow.pricing.facts import Unknown
 from lnflow.pricing.gathering.loading import load_facts
 from lnflow.pricing.gathering.sources import Sources
 from lnflow.pricing.guards import ChannelHistory, Pipeline, guard_all
 from lnflow.pricing.limits import Rails
 from lnflow.pricing.matching.criteria import NOTHING_NEEDED
 from lnflow.pricing.rollback import Outcome
-from lnflow.pricing.rolling_back import Judged, judge_all, load_record, present_values, reversals, values_from
+from lnflow.pricing.rolling_back import judge_all, load_record, present_values, reversals
 from lnflow.pricing.running import PastSource, Plan, load_histories, plan_run
 from lnflow.service.missed import missed_by_channel
+from lnflow.service.policy_documents import (
+    calls_document,
+    change_document,
+    channels_by_section,
+    named_channel,
+    tighter,
+)
 from lnflow.store.fee_journal import FeeChange, FeeJournal
 from lnflow.store.reading import StoreReader
 
@@ -77,7 +82,7 @@ class PolicyService:
     def load(self) -> PolicyFile:
         file = load_policy_file(self.config, strict=self.strict)
         return structs.replace(
-            file, settings=structs.replace(file.settings, rails=_over(self.rails, file.settings.rails))
+            file, settings=structs.replace(file.settings, rails=tighter(self.rails, file.settings.rails))
         )
 
     async def check(self) -> CheckDocument:
@@ -85,7 +90,7 @@ class PolicyService:
         file = self.load()
         problems = check(file)
         plan = None if self.reader is None or file.ini.problems else await self._plan(file)
-        deciding = {} if plan is None else _channels_by_section(plan)
+        deciding = {} if plan is None else channels_by_section(plan)
         return CheckDocument(
             config=self.config,
             ok=is_fit(problems),
@@ -116,7 +121,7 @@ class PolicyService:
             config=self.config,
             node=self._node(plan.loaded.info),
             channels=[decision_document(d, applied.results.get(d.channel_point)) for d in plan.decisions],
-            calls=_calls(applied.calls),
+            calls=calls_document(applied.calls),
             errors=errors_of(list(file.problems), plan.decisions),
         )
 
@@ -137,7 +142,7 @@ class PolicyService:
             config=self.config,
             node=self._node(loaded.info),
             channels=[decision_document(g.decision, applied.results.get(g.decision.channel_point)) for g in guarded],
-            calls=_calls(applied.calls),
+            calls=calls_document(applied.calls),
             errors=[],
         )
 
@@ -145,7 +150,7 @@ class PolicyService:
         """Return how one channel's decision comes about."""
         file = self.load()
         plan = await self._plan(file)
-        channel = _named(plan.loaded.channels, ident)
+        channel = named_channel(plan.loaded.channels, ident)
         history = plan.histories.get(channel.channel_point, ChannelHistory())
         explanation = explain(file, channel, plan.loaded.node, history, plan.pipeline)
         rules, overlay, guards = way_of(explanation)
@@ -182,7 +187,7 @@ class PolicyService:
                 )
                 for rule in rules
             ],
-            changes=[_change(c, None) for c in changes],
+            changes=[change_document(c, None) for c in changes],
             next_run=next_run,
         )
 
@@ -210,8 +215,8 @@ class PolicyService:
                 results[decision.channel_point] = held if written is None else written.error
         return RollbackDocument(
             dry_run=not act,
-            changes=[_change(one.change, one, results.get(one.change.channel_point)) for one in judged],
-            calls=_calls(calls),
+            changes=[change_document(one.change, one, results.get(one.change.channel_point)) for one in judged],
+            calls=calls_document(calls),
         )
 
     # -- inside -----------------------------------------------------------------------------------------
@@ -286,73 +291,3 @@ class PolicyService:
             implementation=info.implementation,
             network=info.network,
         )
-
-
-def failed(document: ApplyDocument) -> bool:
-    """Tell whether a run ends with exit code 1: the file is wrong somewhere, or the node refused."""
-    return bool(document.errors) or any(c.action == "error" or c.error for c in document.channels)
-
-
-def _over(rails: Rails, base: Rails) -> Rails:
-    """Return the tighter of two sets of rails, value by value."""
-    found: dict[str, int | None] = {}
-    for name in Rails.__struct_fields__:
-        values = [v for v in (getattr(rails, name), getattr(base, name)) if v is not None]
-        found[name] = (max if name.startswith("min_") else min)(values, default=None)
-    return Rails(**found)
-
-
-def _channels_by_section(plan: Plan) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for decision in plan.decisions:
-        if decision.policy is not None:
-            found.setdefault(decision.policy, []).append(decision.scid_text)
-    return found
-
-
-def _named(channels: list[ChannelFacts], ident: str) -> ChannelFacts:
-    wanted = ident.strip()
-    scid: int | None = None
-    if wanted.count(":") != 1:
-        try:
-            scid = parse_scid(wanted)
-        except ValueError:
-            scid = None
-    found = [
-        c
-        for c in channels
-        if (scid is not None and scid in (c.scid, *c.other_scids))
-        or wanted in (c.channel_point, c.peer.pubkey, c.peer.alias)
-    ]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise ConfigurationError(f"{ident!r} names {len(found)} channels: {', '.join(c.name for c in found)}")
-    raise ConfigurationError(
-        f"the node has no channel {ident!r}: give its short channel id (840000x12x1), channel point or peer"
-    )
-
-
-def _calls(calls: Calls) -> CallsDocument:
-    return CallsDocument(update_channel_policy=calls.update_channel_policy, update_chan_status=calls.update_chan_status)
-
-
-def _change(change: FeeChange, judged: Judged | None, error: str | None = None) -> ChangeDocument:
-    judgement = None if judged is None else judged.judgement
-    return ChangeDocument(
-        at=iso_utc(change.at_ns),
-        channel_point=change.channel_point,
-        scid=change.scid,
-        kind=change.kind,
-        rule=change.rule,
-        strategy=change.strategy,
-        old=values_from(change.old_values),
-        new=values_from(change.new_values),
-        result=change.result,
-        error=error or change.error,
-        why=change.reason,
-        revenue_before=None if judgement is None else judgement.before_msat,
-        revenue_after=None if judgement is None else judgement.after_msat,
-        would_revert=None if judgement is None else judgement.outcome is Outcome.REVERT,
-        reason=None if judgement is None else f"{judgement.outcome.value}: {judgement.reason}",
-    )
