@@ -93,9 +93,7 @@ def said_by_lnflow(path: Path, window: Window) -> tuple[dict[Key, float], dict[K
     for o in document.opportunities:
         key = (o.peer_pubkey or "", _LIFTED_AS.get(o.cause, Problem.OTHER))
         sofar = ranges[key]
-        ranges[key] = Range(
-            sofar.expected + o.expected_missed_msat, sofar.low + o.low_msat, sofar.high + o.high_msat
-        )
+        ranges[key] = Range(sofar.expected + o.expected_missed_msat, sofar.low + o.low_msat, sofar.high + o.high_msat)
     return {key: r.expected for key, r in ranges.items()}, ranges
 
 
@@ -126,7 +124,9 @@ def chosen_worlds(which: str) -> list[NamedWorld]:
 
 def print_table(verdicts: list[Verdict], *, peers: bool) -> None:
     print(f"{'world':<26}{'truth sat':>11}  {'total ÷ truth':^24}  {'order of peers':^32}  ranges")
-    print(f"{'':<26}{'':>11}  {'ours':>7} {'plain':>7} {'naive':>8}  {'ours':>7} {'plain':>7} {'naive':>7} {'oracle':>8}")
+    print(
+        f"{'':<26}{'':>11}  {'ours':>7} {'plain':>7} {'naive':>8}  {'ours':>7} {'plain':>7} {'naive':>7} {'oracle':>8}"
+    )
     for v in verdicts:
         print(
             f"{v.world:<26}{v.truth_msat / 1000:>11,.0f}  {v.ours.ratio:>7.2f} {v.plain.ratio:>7.2f}"
@@ -137,7 +137,9 @@ def print_table(verdicts: list[Verdict], *, peers: bool) -> None:
             print("\n".join(v.lines))
     for name in ("ours", "plain", "naive"):
         median, worst, behind = summary(verdicts, name)
-        print(f"{name}: |total ÷ truth − 1| median {median:.0%}, worst {worst:.0%}; order behind the oracle {behind:.2f}")
+        print(
+            f"{name}: |total ÷ truth − 1| median {median:.0%}, worst {worst:.0%}; order behind the oracle {behind:.2f}"
+        )
     inside, ranges = sum(v.ours.inside for v in verdicts), sum(v.ours.ranges for v in verdicts)
     print(f"ours: the 80 % ranges hold {inside} of {ranges} ({inside / max(1, ranges):.0%})")
     print(f"bars: median ≤ {MOST_MEDIAN:.0%}, worst ≤ {MOST_WORST:.0%}, behind ≤ {MOST_BEHIND}, ranges 75–95 %")
@@ -157,9 +159,7 @@ def passes(verdicts: list[Verdict]) -> bool:
     """Whether the bars of the mission are reached."""
     median, worst, behind = summary(verdicts, "ours")
     inside = sum(v.ours.inside for v in verdicts) / max(1, sum(v.ours.ranges for v in verdicts))
-    return (
-        median <= MOST_MEDIAN and worst <= MOST_WORST and behind <= MOST_BEHIND and INSIDE[0] <= inside <= INSIDE[1]
-    )
+    return median <= MOST_MEDIAN and worst <= MOST_WORST and behind <= MOST_BEHIND and INSIDE[0] <= inside <= INSIDE[1]
 
 
 def _rank(value: float | None) -> str:

@@ -90,5 +90,3 @@ def _backfill(writer: StoreWriter, recording: Recording, until_ns: int) -> None:
 def covered_share(recording: Recording) -> float:
     """Return how much of the recording was listened to, 0-1."""
     return sum(end - start for start, end in recording.covered) / (recording.until_ns - recording.since_ns)
-
-

@@ -1,8 +1,8 @@
-"""The chance that an attempt settles if we pass it on, by peer and size: beta-binomial, shrunk step by step.
+"""The chance that a wish pays us if we pass it on, by peer and size: beta-binomial, shrunk step by step.
 
-The node's average is the prior of each amount class, the class (scaled by how the peer does overall) the
-prior of the peer's own class.  Where nothing of a size was ever passed on, the chance of the next smaller
-class is halved: large amounts that never settle must not become large expected losses.
+What is shrunk is the chance to fail: most payments settle, and peers differ by how much more often theirs fail.
+The node's sizes are the prior of a peer's sizes, times how the peer fails overall.  Amounts larger than any that
+ever settled here get less with every step beyond: large amounts that never settle must not become large losses.
 """
 
 from __future__ import annotations
@@ -13,36 +13,48 @@ from msgspec import Struct
 
 from lnflow.domain.amounts import AMOUNT_BOUNDS_SAT
 
-STRENGTH = 8.0  # a record of 8 attempts weighs as much as the prior
-UNTRIED_FACTOR = 0.5
+STRENGTH = 4.0  # a record of 4 wishes weighs as much as the prior
+BEYOND = 1.5
+"""Chance of an amount x times as large as the largest that settled regularly: divided by x to this power."""
+REGULAR = 3
+"""A size that settled this often settles regularly."""
 _CLASSES = len(AMOUNT_BOUNDS_SAT) + 1
-_MIN, _MAX = 0.005, 0.995
+_MIN, _MAX = 0.005, 0.97
 
 Ends = tuple[int, int]
-"""(settled, failed downstream)."""
+"""(settled, failed downstream), wishes."""
 
 
 class Chance(Struct, frozen=True, kw_only=True, gc=False):
-    """A Beta distribution with its own evidence."""
+    """A Beta distribution with its own evidence, times `reach` for amounts beyond all evidence."""
 
     alpha: float
     beta: float
     settled: int
     downstream: int
+    reach: float = 1.0
 
     @property
     def mean(self) -> float:
-        return self.alpha / (self.alpha + self.beta)
+        return self.reach * self.alpha / (self.alpha + self.beta)
+
+    @property
+    def variance(self) -> float:
+        """Of the mean, `reach` itself in doubt by half of what it takes away."""
+        n = self.alpha + self.beta
+        share = self.alpha / n
+        doubt = 0.5 * (1 - self.reach) * share
+        return self.reach**2 * share * (1 - share) / (n + 1) + doubt * doubt
 
 
 def posterior(ends: Ends, prior_mean: float) -> Chance:
-    """Return the chance after seeing `ends`, starting from `prior_mean` worth 8 attempts.
+    """Return the chance after seeing `ends`, starting from `prior_mean` worth 4 wishes.
 
-    >>> posterior((8, 0), prior_mean=0.5).mean
+    >>> posterior((4, 0), prior_mean=0.5).mean
     0.75
     """
     settled, downstream = ends
-    prior = min(_MAX, max(_MIN, prior_mean))
+    prior = 1 - min(_MAX, max(_MIN, 1 - prior_mean))
     return Chance(
         alpha=STRENGTH * prior + settled,
         beta=STRENGTH * (1 - prior) + downstream,
@@ -52,53 +64,72 @@ def posterior(ends: Ends, prior_mean: float) -> Chance:
 
 
 class SettleChances:
-    """Chances of one node and window; `by_peer` holds (peer, amount class or None) → ends."""
+    """Chances of one node and window; `by_peer` holds (peer, amount class) → ends.
 
-    def __init__(self, by_peer: Mapping[tuple[object, int | None], Ends]) -> None:
+    `arrived_msat` holds what settled altogether, by amount class.
+    """
+
+    def __init__(
+        self, by_peer: Mapping[tuple[object, int | None], Ends], arrived_msat: Mapping[int, int] | None = None
+    ) -> None:
         self._own = by_peer
-        self._peers = _summed((peer, ends) for (peer, _), ends in by_peer.items())
-        self.settled = sum(s for s, _ in self._peers.values())
-        self.downstream = sum(d for _, d in self._peers.values())
+        self.settled = sum(s for s, _ in by_peer.values())
+        self.downstream = sum(d for _, d in by_peer.values())
         self.average = (self.settled + 1) / (self.settled + self.downstream + 2)
-        self._class_means = self._by_class()
-        self._overall: dict[object, Chance] = {}
-        self._by_size: dict[tuple[object, int], Chance] = {}
+        self._classes = _summed((index, ends) for (_, index), ends in by_peer.items() if index is not None)
+        self.class_failure = self._by_class()
+        self._excess = self._by_peer()
+        self.regular_msat = self._largest_regular(arrived_msat or {})
+        """Mean of the largest size that settles regularly; None: nothing settled, or no amounts are known."""
 
-    def of(self, peer: object, amount_class: int | None) -> Chance:
+    def of(self, peer: object, amount_class: int | None, amount_msat: float | None = None) -> Chance:
         """Return the chance for one peer and size; None for the size means that it is not known."""
-        overall = self._overall.get(peer)
-        if overall is None:
-            overall = self._overall[peer] = posterior(self._peers.get(peer, (0, 0)), self.average)
-        if amount_class is None:
-            return overall
-        key = (peer, amount_class)
-        chance = self._by_size.get(key)
-        if chance is None:
-            prior = self._class_means[amount_class] * overall.mean / self.average
-            chance = self._by_size[key] = posterior(self._own.get(key, (0, 0)), prior)
-        return chance
+        excess = self._excess.get(peer, 1.0)
+        failure = (1 - self.average) if amount_class is None else self.class_failure[amount_class]
+        ends = (0, 0) if amount_class is None else self._own.get((peer, amount_class), (0, 0))
+        found = posterior(ends, 1 - failure * excess)
+        reach = self.reach(amount_msat) if amount_msat else 1.0
+        if reach < 1:
+            return Chance(alpha=found.alpha, beta=found.beta, settled=ends[0], downstream=ends[1], reach=reach)
+        return found
+
+    def reach(self, amount_msat: float) -> float:
+        """Return what the chance is multiplied by for an amount beyond those that settle regularly."""
+        if self.regular_msat is None or amount_msat <= self.regular_msat:
+            return 1.0
+        return float((self.regular_msat / amount_msat) ** BEYOND)
 
     def _by_class(self) -> list[float]:
-        classes: dict[int, Ends] = {}
-        for (_, index), (settled, downstream) in self._own.items():
-            if index is not None:
-                s, d = classes.get(index, (0, 0))
-                classes[index] = (s + settled, d + downstream)
-        if not classes:
-            return [self.average] * _CLASSES
+        """Return the chance to fail by class; each is the prior of the next larger one."""
         means: list[float] = []
-        prior = self.average
+        prior = 1 - self.average
         for index in range(_CLASSES):
-            # Untried between tried classes is no news; untried above all of them is.
-            prior = posterior(classes.get(index, (0, 0)), prior).mean
-            if index > max(classes):
-                prior *= UNTRIED_FACTOR
+            settled, failed = self._classes.get(index, (0, 0))
+            prior = (STRENGTH * prior + failed) / (STRENGTH + settled + failed)
             means.append(prior)
         return means
 
+    def _by_peer(self) -> dict[object, float]:
+        """Return how much more often a peer's wishes fail than those of the same sizes elsewhere."""
+        failed: dict[object, float] = {}
+        expected: dict[object, float] = {}
+        for (peer, index), (s, d) in self._own.items():
+            usual = 1 - self.average if index is None else self.class_failure[index]
+            failed[peer] = failed.get(peer, 0.0) + d
+            expected[peer] = expected.get(peer, 0.0) + (s + d) * usual
+        return {peer: (failed[peer] + STRENGTH) / (expected[peer] + STRENGTH) for peer in failed}
 
-def _summed(pairs: Iterable[tuple[object, Ends]]) -> dict[object, Ends]:
-    sums: dict[object, Ends] = {}
+    def _largest_regular(self, arrived_msat: Mapping[int, int]) -> float | None:
+        settled = {index: s for index, (s, _) in self._classes.items() if s and arrived_msat.get(index)}
+        regular = [index for index, s in settled.items() if s >= REGULAR] or list(settled)
+        if not regular:
+            return None
+        top = max(regular)
+        return arrived_msat[top] / settled[top]
+
+
+def _summed(pairs: Iterable[tuple[int, Ends]]) -> dict[int, Ends]:
+    sums: dict[int, Ends] = {}
     for key, (settled, downstream) in pairs:
         s, d = sums.get(key, (0, 0))
         sums[key] = (s + settled, d + downstream)

@@ -85,6 +85,8 @@ class DemandGroup(Struct, frozen=True, kw_only=True, gc=False):
     open_fee_msat: int
     open_fee_squares: float
     """Sum of the squares of the open fees, msat squared: how unequal the wishes are."""
+    open_part_msat: int | None = None
+    """The open wishes as far as their first part was shown; None: as a whole."""
 
     @property
     def unserved(self) -> int:
@@ -103,13 +105,20 @@ class DemandGroup(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class EndGroup(Struct, frozen=True, kw_only=True, gc=False):
-    """What became of the attempts we passed on by one channel, seen live in covered time."""
+    """What became of the wishes that we passed on at once by one channel, seen live in covered time.
+
+    `settled` paid us (for more than half of what they wanted), `downstream` did not: a later hop failed them.
+    """
 
     channel_id: int
     amount_class: int | None
     """None: of all sizes together."""
     settled: int
     downstream: int
+    amount_msat: int = 0
+    """Of all of them together; `part_msat` counts one part of those that came in equal parts at once."""
+    part_msat: int = 0
+    arrived_msat: int = 0
 
 
 class RefusalTotal(Struct, frozen=True, kw_only=True, gc=False):

@@ -5,18 +5,19 @@ Per peer first, since a node forwards non-strictly: a refusal says that no chann
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from math import log, sqrt
 from typing import TypeVar
 
 from msgspec import Struct
 
-from lnflow.analysis.chance import Ends, SettleChances
+from lnflow.analysis.chance import Chance, Ends, SettleChances
 from lnflow.analysis.facts import ChannelFacts, DemandGroup, WindowFacts
 from lnflow.analysis.month import per_month_msat
-from lnflow.analysis.problems import PROBLEM_CONFIDENCE, SENDERS_FAULT, is_missed, problem_of
+from lnflow.analysis.problems import MODEL_DOUBT, PROBLEM_CONFIDENCE, UNCOVERED_DOUBT, is_missed, problem_of
 from lnflow.analysis.urgency import Urgency, urgency
-from lnflow.analysis.valuation import OpenWishes, Value, value_findings
-from lnflow.domain.causes import Cause, Problem
+from lnflow.analysis.valuation import Circumstances, OpenWishes, Value, value_findings
+from lnflow.domain.causes import Cause, Circumstance, Problem
 
 _EVIDENCE_HALF = 3  # so many distinct demands make half of the confidence that numbers can give
 
@@ -44,6 +45,9 @@ class Finding(Struct, frozen=True, kw_only=True):
     downstream: int
     settled_msat: int
     value: Value
+    circumstances: Circumstances
+    chances: tuple[Chance | None, ...]
+    """Of each group that counts as missed."""
     per_month_msat: int | None
     failure_rate: float
     urgency: Urgency
@@ -51,8 +55,11 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     @property
     def settle_chance(self) -> float | None:
-        """Expected value by open fee; None where nothing is open."""
-        return self.value.expected_msat / self.open_fee_msat if self.open_fee_msat else None
+        """Mean over the open fees; None where nothing is open."""
+        if not self.open_fee_msat:
+            return None
+        pairs = zip(self.groups, self.chances, strict=True)
+        return sum(g.open_fee_msat * c.mean for g, c in pairs if c is not None) / self.open_fee_msat
 
     @property
     def attempted_msat(self) -> int:
@@ -81,6 +88,21 @@ class Finding(Struct, frozen=True, kw_only=True):
     def without_amount(self) -> int:
         """Attempts of which the node gave no amounts."""
         return sum(g.attempts for g in self.groups if g.amount_class is None)
+
+
+class _Evidence(Struct, frozen=True, kw_only=True):
+    """What is known of each peer besides its refusals."""
+
+    chances: SettleChances
+    passed_on: dict[Hashable, Ends]
+    volume_msat: dict[Hashable, int]
+    earned_msat: dict[Hashable, int]
+    parts: dict[Hashable, float]
+    """How large a whole is compared with what was shown first, of the wishes that we passed on at once."""
+
+    def chance(self, peer: Hashable, group: DemandGroup) -> Chance:
+        mean_msat = group.open_msat / group.unserved if group.unserved and group.open_msat else None
+        return self.chances.of(peer, group.amount_class, mean_msat)
 
 
 class Findings(Struct, frozen=True, kw_only=True):
@@ -112,39 +134,36 @@ def find(facts: WindowFacts) -> Findings:
         else:
             grouped.setdefault((peer_of.get(group.channel_id), problem), []).append(group)
 
-    ends: dict[tuple[object, int | None], Ends] = {}
-    volume: dict[Hashable, int] = {}
-    for end in facts.ends:
-        peer = peer_of.get(end.channel_id)
-        settled, downstream = ends.get((peer, end.amount_class), (0, 0))
-        ends[(peer, end.amount_class)] = (settled + end.settled, downstream + end.downstream)
-    for flow in facts.flows:
-        peer = peer_of.get(flow.channel_id)
-        volume[peer] = volume.get(peer, 0) + flow.out_msat
-    chances = SettleChances(ends)
-
+    evidence = _evidence(facts, peer_of)
+    lacking = _value_of_lacking_balance(grouped, evidence)
+    circumstances = [
+        _circumstances(peer, problem, groups, evidence, lacking.get(peer, 0.0), facts.scope.covered_share)
+        for (peer, problem), groups in grouped.items()
+    ]
     wishes = OpenWishes()
+    chances: list[tuple[Chance | None, ...]] = []
     for index, ((peer, _), groups) in enumerate(grouped.items()):
-        for g in groups:
-            if g.open_fee_msat and is_missed(g):
-                wishes.add(index, g.open_fee_msat, g.open_fee_squares, chances.of(peer, g.amount_class))
-    values, total = value_findings(wishes, len(grouped), chances.settled, chances.downstream)
-    passed_on: dict[object, Ends] = {}
-    for (peer, _), (settled, downstream) in ends.items():
-        s, d = passed_on.get(peer, (0, 0))
-        passed_on[peer] = (s + settled, d + downstream)
-
+        chances.append(tuple(evidence.chance(peer, g) if g.open_fee_msat and is_missed(g) else None for g in groups))
+        for g, chance in zip(groups, chances[-1], strict=True):
+            if chance is not None:
+                wishes.add(index, g.open_fee_msat, g.open_fee_squares, chance)
+    node = evidence.chances
+    values, total = value_findings(wishes, circumstances, node.settled, node.downstream)
     found = [
         _finding(
             problem,
             groups,
             tuple(peers.get(peer, ())),
-            passed_on.get(peer, (0, 0)),
-            volume.get(peer, 0),
+            evidence.passed_on.get(peer, (0, 0)),
+            evidence.volume_msat.get(peer, 0),
             value,
+            circumstance,
+            own_chances,
             facts,
         )
-        for ((peer, problem), groups), value in zip(grouped.items(), values, strict=True)
+        for ((peer, problem), groups), value, circumstance, own_chances in zip(
+            grouped.items(), values, circumstances, chances, strict=True
+        )
     ]
     found.sort(key=lambda f: (-f.value.expected_msat, -f.urgency.total, -f.attempts, f.problem))
     return Findings(
@@ -156,6 +175,73 @@ def find(facts: WindowFacts) -> Findings:
         naive_msat=sum(r.offered_fee_msat for r in facts.refusals),
         noise_attempts=noise,
     )
+
+
+def _evidence(facts: WindowFacts, peer_of: Mapping[int, Hashable]) -> _Evidence:
+    ends: dict[tuple[object, int | None], Ends] = {}
+    passed_on: dict[Hashable, Ends] = {}
+    arrived: dict[int, int] = {}
+    whole: dict[Hashable, tuple[int, int]] = {}
+    for end in facts.ends:
+        peer = peer_of.get(end.channel_id)
+        ends[(peer, end.amount_class)] = _added(ends.get((peer, end.amount_class)), end.settled, end.downstream)
+        passed_on[peer] = _added(passed_on.get(peer), end.settled, end.downstream)
+        whole[peer] = _added(whole.get(peer), end.amount_msat, end.part_msat)
+        if end.amount_class is not None:
+            arrived[end.amount_class] = arrived.get(end.amount_class, 0) + end.arrived_msat
+    volume: dict[Hashable, int] = {}
+    earned: dict[Hashable, int] = {}
+    for flow in facts.flows:
+        peer = peer_of.get(flow.channel_id)
+        volume[peer] = volume.get(peer, 0) + flow.out_msat
+        earned[peer] = earned.get(peer, 0) + flow.earned_msat
+    return _Evidence(
+        chances=SettleChances(ends, arrived),
+        passed_on=passed_on,
+        volume_msat=volume,
+        earned_msat=earned,
+        parts={peer: amount / part for peer, (amount, part) in whole.items() if part},
+    )
+
+
+def _added(pair: tuple[int, int] | None, one: int, other: int) -> tuple[int, int]:
+    return (one, other) if pair is None else (pair[0] + one, pair[1] + other)
+
+
+def _value_of_lacking_balance(
+    grouped: Mapping[tuple[Hashable, Problem], list[DemandGroup]], evidence: _Evidence
+) -> dict[Hashable, float]:
+    """Return what missing balance cost at each peer that has other problems too, msat: how short it is of it."""
+    others = {peer for peer, problem in grouped if problem is not Problem.LIQUIDITY}
+    return {
+        peer: sum(g.open_fee_msat * evidence.chance(peer, g).mean for g in groups if is_missed(g))
+        for (peer, problem), groups in grouped.items()
+        if problem is Problem.LIQUIDITY and peer in others
+    }
+
+
+def _circumstances(
+    peer: Hashable,
+    problem: Problem,
+    groups: Sequence[DemandGroup],
+    evidence: _Evidence,
+    lacking_msat: float,
+    covered_share: float,
+) -> Circumstances:
+    """Return what scales all wishes of a finding: parts that were never shown, balance that would have lacked."""
+    missed = [g for g in groups if is_missed(g)]
+    open_msat = sum(g.open_msat for g in missed)
+    shown = sum(g.open_msat if g.open_part_msat is None else g.open_part_msat for g in missed)
+    unseen = max(1.0, evidence.parts.get(peer, 1.0) * shown / open_msat) if open_msat else 1.0
+    lasting = 1.0
+    if problem is not Problem.LIQUIDITY and lacking_msat:
+        lasting = evidence.earned_msat.get(peer, 0) / (evidence.earned_msat.get(peer, 0) + lacking_msat)
+    if problem is Problem.SIZE and open_msat:
+        volume = evidence.volume_msat.get(peer, 0)
+        lasting *= volume / (volume + open_msat) if volume else 1.0
+    # what was added for parts that nobody saw is in doubt by half of it
+    doubt = sqrt(MODEL_DOUBT[problem] ** 2 + (UNCOVERED_DOUBT * (1 - covered_share)) ** 2 + (0.5 * log(unseen)) ** 2)
+    return Circumstances(unseen=unseen, lasting=lasting, doubt=doubt)
 
 
 def _peer(channel: ChannelFacts) -> Hashable:
@@ -177,14 +263,18 @@ def _finding(
     ends: Ends,
     settled_msat: int,
     value: Value,
+    circumstances: Circumstances,
+    chances: tuple[Chance | None, ...],
     facts: WindowFacts,
 ) -> Finding:
     attempts = demands = unserved = servable = open_msat = open_fee = 0
     for g in groups:
         attempts += g.attempts
+        if g.circumstance is Circumstance.PROBE:
+            continue
         demands += g.demands
         unserved += g.demands - g.recovered
-        if g.cause not in SENDERS_FAULT:
+        if is_missed(g):
             servable += g.demands - g.recovered
             open_msat += g.open_msat
             open_fee += g.open_fee_msat
@@ -205,6 +295,8 @@ def _finding(
         downstream=downstream,
         settled_msat=settled_msat,
         value=value,
+        circumstances=circumstances,
+        chances=chances,
         per_month_msat=per_month_msat(value.expected_msat, facts.scope.coverage.covered_s, servable),
         failure_rate=rate,
         urgency=urgency(missed_sat=value.expected_msat / 1000, failures=unserved, failure_rate=rate),

@@ -55,8 +55,15 @@ def problem_of(group: DemandGroup, channel: ChannelFacts | None) -> Problem | No
 
 
 def is_missed(group: DemandGroup) -> bool:
-    """Return whether open wishes of the group could have been income: not for the sender's own faults."""
-    return group.cause not in SENDERS_FAULT
+    """Return whether open wishes of the group could have been income.
+
+    Not for the sender's own faults, not for who only looks for our balance, and not for what the balance of the
+    time could not have served either.
+    """
+    return group.cause not in SENDERS_FAULT and group.circumstance not in (
+        Circumstance.PROBE,
+        Circumstance.BALANCE_SHORT,
+    )
 
 
 # How sure we are that the problem is the one named, before the amount of evidence is considered.
@@ -70,3 +77,18 @@ PROBLEM_CONFIDENCE = {
     Problem.UNATTRIBUTED: 0.4,
     Problem.OTHER: 0.3,
 }
+
+# How far the model may be off for each problem, as the standard deviation of a logarithm: measured in the
+# development worlds of `simulation/world` (docs/concepts/valuation.md).
+MODEL_DOUBT = {
+    Problem.LIQUIDITY: 0.15,
+    Problem.OFFLINE: 0.5,
+    Problem.SIZE: 0.9,
+    Problem.FEE: 0.7,
+    Problem.STALE_FEE: 0.7,
+    Problem.SLOTS: 0.5,
+    Problem.UNATTRIBUTED: 0.7,
+    Problem.OTHER: 0.7,
+}
+UNCOVERED_DOUBT = 0.4
+"""The same for a window of which nothing was covered; less in proportion to what was."""

@@ -62,6 +62,10 @@ class Circumstance(IntEnum):
     """A stored interval says that no channel of the peer was active when the first attempt came."""
     AFTER_RAISE = 2
     """Our price for the channel rose within the 60 minutes before."""
+    PROBE = 3
+    """Somebody was bisecting our balance: nothing was to be paid."""
+    BALANCE_SHORT = 4
+    """More than our `max_htlc`, and more than the balance known at the time: not served without it either."""
 
 
 class Problem(IntEnum):

@@ -91,12 +91,21 @@ def load_window(store: FailureStatsStore, window: Window) -> WindowFacts:
                     open_msat=d.open_msat,
                     open_fee_msat=d.open_fee_msat,
                     open_fee_squares=d.open_fee_squares,
+                    open_part_msat=d.open_part_msat,
                 )
                 for d in store.demands(since_ns, until_ns)
             ),
             ends=tuple(
-                EndGroup(channel_id=s.chan, amount_class=s.amount_class, settled=s.settled, downstream=s.downstream)
-                for s in store.sizes(since_ns, until_ns)
+                EndGroup(
+                    channel_id=s.chan,
+                    amount_class=s.amount_class,
+                    settled=s.arrived,
+                    downstream=s.wishes - s.arrived,
+                    amount_msat=s.amount_msat,
+                    part_msat=s.part_msat,
+                    arrived_msat=s.arrived_msat,
+                )
+                for s in store.served(since_ns, until_ns)
             ),
             channels=load_channels(store, until_ns),
             flows=channel_flows(flows, ()),

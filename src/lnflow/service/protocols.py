@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -15,12 +16,13 @@ from lnflow.store.records import (
     HourRow,
     PairRow,
     RefusalRow,
-    SizeRow,
+    ServedRow,
     StoredChannel,
     StoredCoverage,
     StoredNode,
     StoredSpan,
     Usability,
+    WishRow,
 )
 from lnflow.store.windows import Plan
 
@@ -57,7 +59,9 @@ class FailureStatsStore(Protocol):
 
     def demands(self, since_ns: int, until_ns: int) -> list[DemandRow]: ...
 
-    def sizes(self, since_ns: int, until_ns: int) -> list[SizeRow]: ...
+    def served(self, since_ns: int, until_ns: int) -> list[ServedRow]: ...
+
+    def wishes(self, since_ns: int, until_ns: int, chans: Sequence[int], most: int) -> list[WishRow]: ...
 
     def pairs(self, since_ns: int, until_ns: int) -> tuple[list[PairRow], bool]: ...
 

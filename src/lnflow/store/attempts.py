@@ -9,12 +9,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from lnflow.domain.amounts import AMOUNT_BOUNDS_MSAT
 from lnflow.domain.causes import Outcome
-from lnflow.store.rows import WriteReport
+from lnflow.store import rollups
+from lnflow.store.rollups import Share
+from lnflow.store.rows import IN_CHAN, IN_HTLC_ID, ONLY_KNOWN, Row, WriteReport
 
-PERIOD_H = 6  # hours per period of the running totals
-
+# The columns of a Row, in its order.
 _STAGE = """
 CREATE TEMP TABLE IF NOT EXISTS stage (
   in_chan INTEGER NOT NULL, in_htlc_id INTEGER, out_chan INTEGER NOT NULL, out_scid INTEGER NOT NULL,
@@ -22,50 +22,77 @@ CREATE TEMP TABLE IF NOT EXISTS stage (
   amount_in_msat INTEGER, amount_out_msat INTEGER, arrived_ns INTEGER, resolved_ns INTEGER,
   history_ns INTEGER, outcome INTEGER NOT NULL, cause INTEGER NOT NULL, wire_code INTEGER NOT NULL,
   detail INTEGER NOT NULL, live INTEGER NOT NULL, only_known INTEGER NOT NULL, ordinal INTEGER NOT NULL,
-  whole_seconds INTEGER NOT NULL, old_id INTEGER)
+  old_id INTEGER)
 """
-_DELTA = """
-CREATE TEMP TABLE IF NOT EXISTS delta (
-  sign INTEGER NOT NULL, hour INTEGER NOT NULL, in_chan INTEGER NOT NULL, out_chan INTEGER NOT NULL,
-  outcome INTEGER NOT NULL, cause INTEGER NOT NULL, live INTEGER NOT NULL,
-  amount_in_msat INTEGER NOT NULL, amount_out_msat INTEGER NOT NULL, fee_msat INTEGER NOT NULL,
-  amount_class INTEGER NOT NULL)
-"""
-
-_HOUR_NS = 3_600_000_000_000
-
-STAGE_COLUMNS = 20
-_INSERT_STAGE = f"INSERT INTO temp.stage VALUES ({', '.join('?' * STAGE_COLUMNS)}, NULL)"
-
-# The fee a sender offered; 0 where an amount is unknown or nothing was offered.
-_FEE = "max(coalesce(a.amount_in_msat - a.amount_out_msat, 0), 0)"
-_CLASS = "(" + " + ".join(f"(coalesce(a.amount_out_msat, 0) >= {bound})" for bound in AMOUNT_BOUNDS_MSAT) + ")"
-_SHARE = f"""a.in_chan, a.out_chan, a.outcome, a.cause, a.live,
-  coalesce(a.amount_in_msat, 0), coalesce(a.amount_out_msat, 0), {_FEE}, {_CLASS}"""
-_ACCOUNTED = f"""CASE WHEN {{p}}outcome = {Outcome.SETTLED:d}
-  THEN coalesce({{p}}history_ns, {{p}}resolved_ns, {{p}}arrived_ns)
-  ELSE coalesce({{p}}arrived_ns, {{p}}resolved_ns, {{p}}history_ns) END"""
+_INSERT_STAGE = f"INSERT INTO temp.stage VALUES ({', '.join('?' * 19)}, NULL)"
+_ACCOUNTED = f"""CASE WHEN outcome = {Outcome.SETTLED:d} THEN coalesce(history_ns, resolved_ns, arrived_ns)
+                      ELSE coalesce(arrived_ns, resolved_ns, history_ns) END"""
+_INSERT = """INSERT INTO attempt (node_id, in_chan, in_htlc_id, out_chan, out_scid, out_htlc_id, out_used,
+  out_at_ns, amount_in_msat, amount_out_msat, arrived_ns, resolved_ns, history_ns, outcome, cause,
+  wire_code, detail, live, ordinal, accounted_ns)"""
+_VALUES = f"""{", ".join(f"?{n}" for n in range(1, 18))}, ?19,
+  CASE WHEN ?13 = {Outcome.SETTLED:d} THEN coalesce(?12, ?11, ?10) ELSE coalesce(?10, ?11, ?12) END"""
 
 
+class HighestIds(dict[int | None, int]):
+    """The highest HTLC id stored of each incoming channel: nodes count up, so a higher one is new without a look.
+
+    A cache: empty it when anybody else may have written, or a channel's rows have moved to another.
+    """
+
+    def __init__(self, con: sqlite3.Connection, node_id: int) -> None:
+        super().__init__()
+        self._con = con
+        self._node_id = node_id
+
+    def __missing__(self, in_chan: int | None) -> int:
+        [highest] = self._con.execute(
+            "SELECT max(in_htlc_id) FROM attempt WHERE node_id = ? AND in_chan = ? AND in_htlc_id IS NOT NULL",
+            (self._node_id, in_chan),
+        ).fetchone()
+        self[in_chan] = -1 if highest is None else highest
+        return self[in_chan]
 
 
 def prepare(con: sqlite3.Connection) -> None:
-    """Make the temporary tables of this connection."""
+    """Make the temporary table of this connection."""
     con.execute(_STAGE)
-    con.execute(_DELTA)
 
 
-def upsert(
-    con: sqlite3.Connection, node_id: int, stage: Iterable[Sequence[int | None]]
-) -> tuple[WriteReport, set[int]]:
-    """Merge staged rows (columns of `temp.stage`) into the attempts and rollups of a node.
+def upsert(con: sqlite3.Connection, node_id: int, highest: HighestIds, rows: Sequence[Row]) -> WriteReport:
+    """Merge rows, each of another HTLC, into the attempts and rollups of a node."""
+    beyond: list[Row] = []
+    others: list[Row] = []
+    for row in rows:
+        htlc_id = row[IN_HTLC_ID]
+        is_beyond = htlc_id is not None and htlc_id > highest[row[IN_CHAN]] and not row[ONLY_KNOWN]
+        (beyond if is_beyond else others).append(row)
+    [newest] = con.execute("SELECT coalesce(max(attempt_id), 0) FROM attempt").fetchone()
+    con.executemany(f"{_INSERT} VALUES ({node_id:d}, {_VALUES})", beyond)
+    report, shares = _merge_staged(con, node_id, others) if others else (WriteReport(), [])
+    shares += rollups.shares_of(con, 1, "a.attempt_id > ?", (newest,))
+    rollups.fold(con, node_id, shares)
+    for row in beyond:
+        htlc_id, in_chan = row[IN_HTLC_ID], row[IN_CHAN]
+        if htlc_id is not None and htlc_id > highest[in_chan]:
+            highest[in_chan] = htlc_id
+    report.new += len(beyond)
+    return report
 
-    Return what changed, and which of the rows (by place, from 0) were not new.
-    """
+
+def known_arrivals(con: sqlite3.Connection) -> Iterable[int]:
+    """Return when the attempts arrived that the last `upsert` found known."""
+    rows = con.execute(
+        """SELECT DISTINCT arrived_ns FROM attempt WHERE arrived_ns IS NOT NULL
+             AND attempt_id IN (SELECT old_id FROM temp.stage WHERE old_id IS NOT NULL)"""
+    )
+    return [at_ns for (at_ns,) in rows]
+
+
+def _merge_staged(con: sqlite3.Connection, node_id: int, rows: Sequence[Row]) -> tuple[WriteReport, list[Share]]:
+    """Merge rows that may be known; the shares are those of known rows, before and after."""
     con.execute("DELETE FROM temp.stage")
-    staged = con.executemany(_INSERT_STAGE, stage).rowcount
-    if staged <= 0:
-        return WriteReport(), set()
+    con.executemany(_INSERT_STAGE, rows)
     # An only-known fact (a final event) matters only to an attempt whose end is still open.
     dropped = con.execute(
         """DELETE FROM temp.stage AS s WHERE only_known AND NOT EXISTS (
@@ -83,43 +110,24 @@ def upsert(
                      AND a.ordinal = s.ordinal AND a.in_htlc_id IS NULL) END""",
         (node_id,),
     )
-    # Row ids of a freshly emptied table count up from 1.
-    not_new = {n - 1 for (n,) in con.execute("SELECT rowid FROM temp.stage WHERE old_id IS NOT NULL")}
-    known = len(not_new)
-    con.execute("DELETE FROM temp.delta")
-    if known:
-        _merge_known(con)
+    [known] = con.execute("SELECT count(old_id) FROM temp.stage").fetchone()
+    shares = _merge_known(con) if known else []
     new = con.execute(
-        f"""INSERT INTO attempt (node_id, in_chan, in_htlc_id, out_chan, out_scid, out_htlc_id, out_used,
-              out_at_ns, amount_in_msat, amount_out_msat, arrived_ns, resolved_ns, history_ns, outcome, cause,
-              wire_code, detail, live, ordinal, accounted_ns)
-            SELECT ?, in_chan, in_htlc_id, out_chan, out_scid, out_htlc_id, out_used, out_at_ns,
+        f"""{_INSERT} SELECT {node_id:d}, in_chan, in_htlc_id, out_chan, out_scid, out_htlc_id, out_used, out_at_ns,
               amount_in_msat, amount_out_msat, arrived_ns, resolved_ns, history_ns, outcome, cause,
-              wire_code, detail, live, ordinal, {_ACCOUNTED.format(p="")}
-            FROM temp.stage WHERE old_id IS NULL""",
-        (node_id,),
+              wire_code, detail, live, ordinal, {_ACCOUNTED}
+            FROM temp.stage WHERE old_id IS NULL"""
     ).rowcount
-    con.execute(
-        f"""INSERT INTO temp.delta SELECT 1, ({_ACCOUNTED.format(p="a.")}) / {_HOUR_NS}, {_SHARE}
-            FROM temp.stage a WHERE old_id IS NULL"""
-    )
-    fold_delta(con, node_id)
-    return WriteReport(new=new, known=known, dropped=max(dropped, 0)), not_new
+    return WriteReport(new=new, known=known, dropped=dropped), shares
 
 
-def add_share(con: sqlite3.Connection, sign: int, where: str, params: Sequence[int]) -> None:
-    """Put the share of the attempts `a` that satisfy `where` into the pending delta; twins have none."""
-    con.execute(
-        f"""INSERT INTO temp.delta SELECT {sign:d}, a.accounted_ns / {_HOUR_NS}, {_SHARE}
-            FROM attempt a WHERE a.twin IS NULL AND ({where})""",
-        params,
-    )
+def _merge_known(con: sqlite3.Connection) -> list[Share]:
+    """Merge staged facts into rows that exist; return their old shares, taken out, and their new ones.
 
-
-def _merge_known(con: sqlite3.Connection) -> None:
-    """Merge staged facts into rows that exist.  Each rule is commutative: the order of facts is no matter."""
+    Each rule is commutative: the order of facts is no matter.
+    """
     where = "a.attempt_id IN (SELECT old_id FROM temp.stage WHERE old_id IS NOT NULL)"
-    add_share(con, -1, where, ())
+    shares = rollups.shares_of(con, -1, where)
     newer = "(s.out_used, s.out_at_ns) > (attempt.out_used, attempt.out_at_ns)"
     ours = "attempt."
     con.execute(
@@ -156,85 +164,7 @@ def _merge_known(con: sqlite3.Connection) -> None:
             FROM temp.stage s WHERE attempt.attempt_id = s.old_id"""
     )
     con.execute(
-        f"""UPDATE attempt SET accounted_ns = {_ACCOUNTED.format(p="")}
+        f"""UPDATE attempt SET accounted_ns = {_ACCOUNTED}
             WHERE attempt_id IN (SELECT old_id FROM temp.stage WHERE old_id IS NOT NULL)"""
     )
-    add_share(con, 1, where, ())
-
-
-def fold_delta(con: sqlite3.Connection, node_id: int) -> None:
-    """Fold the pending delta into the rollups; then the running totals above its first hour are stale."""
-    settled, downstream, refused = (
-        f"sign * (outcome = {o:d})" for o in (Outcome.SETTLED, Outcome.DOWNSTREAM, Outcome.REFUSED)
-    )
-    pending = f"sign * (outcome <= {Outcome.UNRESOLVED:d})"
-    for side, columns in (
-        (
-            "in_chan",
-            {
-                "in_settled": settled,
-                "in_settled_msat": f"{settled} * amount_in_msat",
-                "sourced_msat": f"{settled} * fee_msat",
-                "in_settled_live": f"{settled} * live",
-                "in_downstream": downstream,
-                "in_refused": refused,
-                "in_refused_fee_msat": f"{refused} * fee_msat",
-                "in_pending": pending,
-            },
-        ),
-        (
-            "out_chan",
-            {
-                "out_settled": settled,
-                "out_settled_msat": f"{settled} * amount_out_msat",
-                "earned_msat": f"{settled} * fee_msat",
-                "out_settled_live": f"{settled} * live",
-                "out_downstream": downstream,
-                "out_downstream_msat": f"{downstream} * amount_out_msat",
-                "out_downstream_fee_msat": f"{downstream} * fee_msat",
-                "out_refused": refused,
-                "out_refused_msat": f"{refused} * amount_out_msat",
-                "out_refused_fee_msat": f"{refused} * fee_msat",
-                "out_pending": pending,
-            },
-        ),
-    ):
-        names = ", ".join(columns)
-        sums = ", ".join(f"sum({x})" for x in columns.values())
-        adds = ", ".join(f"{c} = {c} + excluded.{c}" for c in columns)
-        con.execute(
-            f"""INSERT INTO channel_hour (node_id, hour, chan, {names})
-                SELECT {node_id:d}, hour, {side}, {sums} FROM temp.delta WHERE true GROUP BY hour, {side}
-                ON CONFLICT DO UPDATE SET {adds}"""
-        )
-    con.execute(
-        f"""INSERT INTO refusal_hour
-            SELECT {node_id:d}, hour, out_chan, cause, sum(sign), sum(sign * amount_out_msat), sum(sign * fee_msat)
-            FROM temp.delta WHERE outcome = {Outcome.REFUSED:d} GROUP BY hour, out_chan, cause
-            ON CONFLICT DO UPDATE SET attempts = attempts + excluded.attempts, msat = msat + excluded.msat,
-              fee_msat = fee_msat + excluded.fee_msat"""
-    )
-    con.execute(
-        f"""INSERT INTO pair_day
-            SELECT {node_id:d}, hour / 24, in_chan, out_chan, outcome, cause, sum(sign),
-              sum(sign * amount_out_msat), sum(sign * fee_msat)
-            FROM temp.delta WHERE true GROUP BY hour / 24, in_chan, out_chan, outcome, cause HAVING
-              sum(sign) <> 0 OR sum(sign * amount_out_msat) <> 0 OR sum(sign * fee_msat) <> 0
-            ON CONFLICT DO UPDATE SET attempts = attempts + excluded.attempts, msat = msat + excluded.msat,
-              fee_msat = fee_msat + excluded.fee_msat"""
-    )
-    con.execute(
-        f"""INSERT INTO size_day
-            SELECT {node_id:d}, hour / 24, out_chan, amount_class, sum({settled}), sum({downstream})
-            FROM temp.delta WHERE live AND amount_out_msat > 0
-              AND outcome IN ({Outcome.SETTLED:d}, {Outcome.DOWNSTREAM:d})
-            GROUP BY hour / 24, out_chan, amount_class
-            ON CONFLICT DO UPDATE SET settled = settled + excluded.settled,
-              downstream = downstream + excluded.downstream"""
-    )
-    con.execute(
-        f"""UPDATE node_state SET totals_through = min(totals_through,
-              (SELECT min(hour) / {PERIOD_H} FROM temp.delta))
-            WHERE node_id = ? AND totals_through > (SELECT min(hour) / {PERIOD_H} FROM temp.delta)""",
-        (node_id,),
-    )
+    return shares + rollups.shares_of(con, 1, where)

@@ -8,14 +8,15 @@ invent ids cannot make the dictionary or the rollups grow.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping
 
-from lnflow.domain.causes import Cause, Outcome
+from lnflow.domain.causes import Cause
 from lnflow.domain.channel import ChannelState, ClosedChannel
 from lnflow.domain.demand import PERIOD_NS
-from lnflow.store import attempts
+from lnflow.store import attempts, rollups
 from lnflow.store.demands import DemandKeeper
-from lnflow.store.signed import to_signed
+from lnflow.store.rows import Row
+from lnflow.store.signed import from_signed, to_signed
 
 UNKNOWN_CHANNEL = 0
 
@@ -39,48 +40,43 @@ def proves_channel(out_used: int, cause: int) -> bool:
 class ChannelDictionary:
     """Short channel ids of one node → small integers, cached; all changes inside the caller's transaction."""
 
-    def __init__(self, con: sqlite3.Connection, node_id: int, demands: DemandKeeper) -> None:
+    def __init__(
+        self, con: sqlite3.Connection, node_id: int, demands: DemandKeeper, highest: attempts.HighestIds
+    ) -> None:
         self._con = con
         self._demands = demands
+        self._highest = highest
         self._node_id = node_id
         self._ids: dict[int, int] = {}
         self.reload()
 
     def reload(self) -> None:
         """Read the dictionary again (after a rollback, or when another process may have written)."""
-        self._ids = dict(
-            self._con.execute(
-                "SELECT scid, channel_id FROM channel_scid WHERE node_id = ?", (self._node_id,)
-            ).fetchall()
-        )
+        rows = self._con.execute("SELECT scid, channel_id FROM channel_scid WHERE node_id = ?", (self._node_id,))
+        self._ids = {from_signed(stored): channel_id for stored, channel_id in rows}
 
-    def known(self, scid: int) -> int | None:
-        """Return the channel with this (unsigned) id, or None."""
-        return self._ids.get(to_signed(scid))
-
-    def known_stored(self, stored: int) -> int | None:
-        """Return the channel with this id in its stored form, or None."""
-        return self._ids.get(stored)
+    @property
+    def ids(self) -> Mapping[int, int]:
+        """The channels by all their (unsigned) ids, as known now."""
+        return self._ids
 
     def incoming(self, scid: int) -> int:
         """Return the channel an HTLC came in by: always ours, so it is created when new."""
-        stored = to_signed(scid)
-        found = self._ids.get(stored)
-        return found if found is not None else self._create_provisional(stored)
+        found = self._ids.get(scid)
+        return found if found is not None else self._create_provisional(scid)
 
     def outgoing(self, scid: int, proven: bool) -> int:
         """Return the channel an HTLC was to leave by; unknown ids are ours only if `proven`."""
         if not scid:
             return UNKNOWN_CHANNEL
-        stored = to_signed(scid)
-        found = self._ids.get(stored)
+        found = self._ids.get(scid)
         if found is not None:
             return found
-        return self._create_provisional(stored) if proven else UNKNOWN_CHANNEL
+        return self._create_provisional(scid) if proven else UNKNOWN_CHANNEL
 
     def learn(self, state: ChannelState | ClosedChannel, peer_id: int) -> int:
         """Record a channel of ours with its outpoint and ids; return its number."""
-        scids = [to_signed(s) for s in (state.scid, *state.other_scids) if s]
+        scids = [s for s in (state.scid, *state.other_scids) if s]
         row = self._con.execute(
             "SELECT channel_id FROM channel WHERE node_id = ? AND channel_point = ?",
             (self._node_id, state.channel_point),
@@ -128,52 +124,46 @@ class ChannelDictionary:
         ).fetchone()
         return bool(row[0])
 
-    def _create_provisional(self, stored: int) -> int:
-        channel_id = self._insert(stored, None)
-        self._map(stored, channel_id)
+    def _create_provisional(self, scid: int) -> int:
+        channel_id = self._insert(scid, None)
+        self._map(scid, channel_id)
         return channel_id
 
-    def _insert(self, stored: int | None, channel_point: str | None) -> int:
+    def _insert(self, scid: int | None, channel_point: str | None) -> int:
         cursor = self._con.execute(
             "INSERT INTO channel (node_id, scid, channel_point) VALUES (?, ?, ?)",
-            (self._node_id, stored, channel_point),
+            (self._node_id, to_signed(scid) if scid is not None else None, channel_point),
         )
         assert cursor.lastrowid is not None
         return cursor.lastrowid
 
-    def _map(self, stored: int, channel_id: int) -> None:
+    def _map(self, scid: int, channel_id: int) -> None:
         self._con.execute(
             "INSERT INTO channel_scid (node_id, scid, channel_id) VALUES (?, ?, ?)",
-            (self._node_id, stored, channel_id),
+            (self._node_id, to_signed(scid), channel_id),
         )
-        self._ids[stored] = channel_id
-        self._adopt(stored, channel_id)
+        self._ids[scid] = channel_id
+        self._adopt(scid, channel_id)
 
-    def _adopt(self, stored: int, channel_id: int) -> None:
+    def _adopt(self, scid: int, channel_id: int) -> None:
         """Give rows that asked for an id nobody knew to the channel it turned out to be."""
         con = self._con
         waiting = "a.node_id = ? AND a.out_scid = ? AND a.out_chan = 0 AND a.out_scid <> 0"
-        params = (self._node_id, stored)
+        params = (self._node_id, to_signed(scid))
         arrivals = con.execute(
             f"SELECT coalesce(a.arrived_ns, a.accounted_ns) FROM attempt a WHERE {waiting}", params
         ).fetchall()
         if not arrivals:
             return
-        con.execute("DELETE FROM temp.delta")
-        attempts.add_share(con, -1, waiting, params)
-        con.execute(
-            "INSERT INTO temp.delta SELECT 1, hour, in_chan, ?, outcome, cause, live, amount_in_msat,"
-            " amount_out_msat, fee_msat, amount_class FROM temp.delta",
-            (channel_id,),
-        )
+        shares = rollups.shares_of(con, -1, waiting, params)
+        shares += [(1, *share[1:3], channel_id, *share[4:]) for share in shares]
         con.execute(f"UPDATE attempt AS a SET out_chan = ? WHERE {waiting}", (channel_id, *params))
-        attempts.fold_delta(con, self._node_id)
+        rollups.fold(con, self._node_id, shares)
         self._demands.changed(at_ns for (at_ns,) in arrivals)
 
     def _merge(self, old: int, new: int) -> None:
         """Make two entries of one channel one: raw rows, rollups and facts move to `new`."""
         con, node_id = self._con, self._node_id
-        con.execute("DELETE FROM temp.delta")
         # An HTLC stored under both ids is one: take one row out and give its facts to the other.
         doubled = (
             "a.node_id = ? AND a.in_chan = ? AND a.in_htlc_id IN"
@@ -183,12 +173,12 @@ class ChannelDictionary:
         facts = con.execute(
             f"""SELECT {new:d}, in_htlc_id, out_chan, out_scid, out_htlc_id, out_used, out_at_ns, amount_in_msat,
                   amount_out_msat, arrived_ns, resolved_ns, history_ns, outcome, cause, wire_code, detail, live,
-                  0, ordinal, 0 FROM attempt a WHERE {doubled}""",
+                  0, ordinal FROM attempt a WHERE {doubled}""",
             params,
         ).fetchall()
-        attempts.add_share(con, -1, doubled, params)
+        shares = rollups.shares_of(con, -1, doubled, params)
         con.execute(f"DELETE FROM attempt AS a WHERE {doubled}", params)
-        attempts.fold_delta(con, node_id)
+        rollups.fold(con, node_id, shares)
         for column in ("in_chan", "out_chan"):
             con.execute(f"UPDATE attempt SET {column} = ? WHERE node_id = ? AND {column} = ?", (new, node_id, old))
         _move_rollups(con, node_id, old, new)
@@ -197,20 +187,20 @@ class ChannelDictionary:
         con.execute("UPDATE channel_scid SET channel_id = ? WHERE node_id = ? AND channel_id = ?", (new, node_id, old))
         con.execute("DELETE FROM channel WHERE channel_id = ?", (old,))
         self._ids = {scid: new if c == old else c for scid, c in self._ids.items()}
-        rows: list[Sequence[int | None]] = [
-            tuple(new if i == 2 and v == old else v for i, v in enumerate(fact)) for fact in facts
-        ]
-        attempts.upsert(con, node_id, rows)
+        rows: list[Row] = [tuple(new if i == 2 and v == old else v for i, v in enumerate(fact)) for fact in facts]
+        self._highest.clear()
+        attempts.upsert(con, node_id, self._highest, rows)
         self._remake_demands_of(new)
 
     def _remake_demands_of(self, channel_id: int) -> None:
         """What is known of a channel changed: so may the wishes that its attempts belong to."""
         periods = self._con.execute(
-            f"""SELECT DISTINCT accounted_ns / {PERIOD_NS} FROM attempt WHERE node_id = ?1 AND outcome = ?3
+            f"""SELECT DISTINCT coalesce(arrived_ns, accounted_ns) / {PERIOD_NS} FROM attempt WHERE node_id = ?1
                   AND (in_chan = ?2 OR out_chan = ?2)""",
-            (self._node_id, channel_id, Outcome.REFUSED),
+            (self._node_id, channel_id),
         ).fetchall()
-        self._demands.changed(period * PERIOD_NS for (period,) in periods)
+        for (period,) in periods:
+            self._demands.mark_dirty(period * PERIOD_NS, (period + 1) * PERIOD_NS - 1)
 
 
 def _move_rollups(con: sqlite3.Connection, node_id: int, old: int, new: int) -> None:
@@ -219,6 +209,8 @@ def _move_rollups(con: sqlite3.Connection, node_id: int, old: int, new: int) -> 
         "channel_hour": ("chan", ["node_id", "hour", "chan"]),
         "refusal_hour": ("chan", ["node_id", "hour", "chan", "cause"]),
         "pair_day": ("in_chan", ["node_id", "day", "in_chan", "out_chan", "outcome", "cause"]),
+        "served": ("chan", ["node_id", "period", "chan", "amount_class"]),
+        "served_day": ("chan", ["node_id", "day", "chan", "amount_class"]),
     }
     moves = [(t, column, key) for t, (column, key) in tables.items()]
     moves.append(("pair_day", "out_chan", tables["pair_day"][1]))

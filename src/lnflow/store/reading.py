@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,12 +21,13 @@ from lnflow.store.records import (
     HourRow,
     PairRow,
     RefusalRow,
-    SizeRow,
+    ServedRow,
     StoredChannel,
     StoredCoverage,
     StoredNode,
     StoredSpan,
     Usability,
+    WishRow,
 )
 from lnflow.store.windows import Plan, plan_window
 
@@ -129,9 +130,13 @@ class StoreReader:
         """Return the demands that began in the window, grouped."""
         return sums.demands(self._con, self.node.node_id, since_ns, until_ns)
 
-    def sizes(self, since_ns: int, until_ns: int) -> list[SizeRow]:
-        """Return what became of attempts passed on, by channel and amount class, in whole days (UTC)."""
-        return sums.sizes(self._con, self.node.node_id, since_ns, until_ns)
+    def served(self, since_ns: int, until_ns: int) -> list[ServedRow]:
+        """Return what became of wishes passed on at once, by channel and amount class."""
+        return sums.served(self._con, self.node.node_id, since_ns, until_ns)
+
+    def wishes(self, since_ns: int, until_ns: int, chans: Sequence[int], most: int) -> list[WishRow]:
+        """Return the refused wishes for some channels that began in the window, the largest fees first."""
+        return sums.wishes(self._con, self.node.node_id, since_ns, until_ns, chans, most)
 
     def coverage(self, since_ns: int, until_ns: int) -> StoredCoverage:
         """Return when we listened; intervals the operator stated override those read from saved logs."""

@@ -115,15 +115,36 @@ class DemandRow(Struct, frozen=True, gc=False):
     open_msat: int
     open_fee_msat: int
     open_fee_squares: float
+    open_part_msat: int
 
 
-class SizeRow(Struct, frozen=True, gc=False):
-    """What became of attempts passed on by one channel, by amount class."""
+class ServedRow(Struct, frozen=True, gc=False):
+    """What became of wishes passed on at once by one channel, by amount class; `arrived` of them settled."""
 
     chan: int
     amount_class: int
-    settled: int
-    downstream: int
+    wishes: int
+    arrived: int
+    amount_msat: int
+    part_msat: int
+    arrived_msat: int
+
+
+class WishRow(Struct, frozen=True, gc=False):
+    """One refused wish, as `store/schema` describes it."""
+
+    in_chan: int
+    out_chan: int
+    cause: int
+    circumstance: int
+    oversize: int
+    first_ns: int
+    last_ns: int
+    attempts: int
+    amount_out_msat: int | None
+    fee_msat: int | None
+    paid_msat: int
+    recovered_ns: int | None
 
 
 class StoredChannel(Struct, frozen=True, kw_only=True):

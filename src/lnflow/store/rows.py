@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+Row = tuple[int | None, ...]
+"""An attempt as the store takes it: `AttemptFacts` with our channels' numbers and the id as stored (signed)."""
+
+IN_CHAN, IN_HTLC_ID, OUT_CHAN, OUT_SCID = range(4)
+AMOUNT_IN, AMOUNT_OUT, ARRIVED, RESOLVED, HISTORY, OUTCOME, CAUSE = range(7, 14)
+ONLY_KNOWN = 17
+
 
 class AttemptFacts(Struct, gc=False):
     """Partial knowledge of one attempt.  Facts of the same HTLC merge in any order to the same row.
@@ -31,7 +38,6 @@ class AttemptFacts(Struct, gc=False):
     live: int
     only_known: int = 0
     ordinal: int = 0
-    whole_seconds: int = 0
 
 
 class WriteReport(Struct, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from lnflow.store.attempts import PERIOD_H
+from lnflow.store.windows import PERIOD_H
 
 FLOW_COLUMNS = (
     "in_settled", "in_settled_msat", "sourced_msat", "in_settled_live", "in_downstream", "in_refused",

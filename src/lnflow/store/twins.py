@@ -12,14 +12,12 @@ from collections.abc import Sequence
 
 from lnflow.domain.causes import Outcome
 from lnflow.domain.time import SECOND_NS
-from lnflow.store import attempts
+from lnflow.store import rollups
+from lnflow.store.rollups import Share
+from lnflow.store.rows import HISTORY, IN_CHAN, OUT_CHAN, OUTCOME, RESOLVED, Row
 
 NEAR_NS = 2 * SECOND_NS
 _WHOLE_SECOND_NS = SECOND_NS  # a time cut to the second may be that much early
-_IN_CHAN, _IN_HTLC, _OUT_CHAN, _OUTCOME = 0, 1, 2, 12
-_RESOLVED, _HISTORY = 10, 11
-
-Row = tuple[int | None, ...]
 
 
 def match(con: sqlite3.Connection, node_id: int, rows: Sequence[Row], has_no_id: bool) -> None:
@@ -28,14 +26,14 @@ def match(con: sqlite3.Connection, node_id: int, rows: Sequence[Row], has_no_id:
         return
     touched: dict[tuple[int, int], list[int]] = {}
     for row in rows:
-        at_ns = row[_HISTORY] if row[_HISTORY] is not None else row[_RESOLVED]
-        if row[_OUTCOME] == Outcome.SETTLED and at_ns is not None:
-            touched.setdefault((row[_IN_CHAN] or 0, row[_OUT_CHAN] or 0), []).append(at_ns)
-    con.execute("DELETE FROM temp.delta")
+        at_ns = row[HISTORY] if row[HISTORY] is not None else row[RESOLVED]
+        if row[OUTCOME] == Outcome.SETTLED and at_ns is not None:
+            touched.setdefault((row[IN_CHAN] or 0, row[OUT_CHAN] or 0), []).append(at_ns)
+    shares: list[Share] = []
     for (in_chan, out_chan), times in touched.items():
         for since_ns, until_ns in _clusters(sorted(times)):
-            _match_cluster(con, node_id, in_chan, out_chan, since_ns, until_ns)
-    attempts.fold_delta(con, node_id)
+            shares += _match_cluster(con, node_id, in_chan, out_chan, since_ns, until_ns)
+    rollups.fold(con, node_id, shares)
 
 
 def _any_without_id(con: sqlite3.Connection, node_id: int) -> bool:
@@ -62,7 +60,8 @@ def _clusters(times: Sequence[int]) -> list[tuple[int, int]]:
 
 def _match_cluster(
     con: sqlite3.Connection, node_id: int, in_chan: int, out_chan: int, since_ns: int, until_ns: int
-) -> None:
+) -> list[Share]:
+    """Mark the twins among a cluster's rows; return what changes in the rollups."""
     reach_ns = NEAR_NS + _WHOLE_SECOND_NS
     while True:  # grow until nothing stored is within reach of the ends
         rows = con.execute(
@@ -77,15 +76,17 @@ def _match_cluster(
         since_ns, until_ns = min(since_ns, *times), max(until_ns, *times)
     before = {r[0]: r[6] for r in rows}
     after = _pair_up(rows)
+    shares: list[Share] = []
     for attempt_id, twin in before.items():
         now = after.get(attempt_id)
         if twin == now:
             continue
         if twin is None:
-            attempts.add_share(con, -1, "a.attempt_id = ?", (attempt_id,))
+            shares += rollups.shares_of(con, -1, "a.attempt_id = ?", (attempt_id,))
         con.execute("UPDATE attempt SET twin = ? WHERE attempt_id = ?", (now, attempt_id))
         if now is None:
-            attempts.add_share(con, 1, "a.attempt_id = ?", (attempt_id,))
+            shares += rollups.shares_of(con, 1, "a.attempt_id = ?", (attempt_id,))
+    return shares
 
 
 def _pair_up(

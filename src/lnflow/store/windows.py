@@ -9,7 +9,8 @@ from __future__ import annotations
 from msgspec import Struct
 
 from lnflow.domain.time import HOUR_NS
-from lnflow.store.attempts import PERIOD_H
+
+PERIOD_H = 6  # hours per period of the running totals
 
 
 class RawPart(Struct, frozen=True):

@@ -6,7 +6,7 @@ transaction here is short.  The collector of a node also holds its lease (`lease
 
 from __future__ import annotations
 
-import sqlite3
+import secrets
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +14,6 @@ from typing import Self, TypeVar
 
 import msgspec
 
-from lnflow.domain.causes import Cause, Outcome
 from lnflow.domain.channel import (
     ChannelPolicies,
     ChannelState,
@@ -23,21 +22,23 @@ from lnflow.domain.channel import (
     Policy,
 )
 from lnflow.domain.costs import CircularHtlc, WalletTransaction
-from lnflow.domain.demand import Try
-from lnflow.domain.errors import ConfigurationError, StoreError
-from lnflow.domain.time import HOUR_NS
+from lnflow.domain.demand import PERIOD_NS
+from lnflow.domain.errors import ConfigurationError
+from lnflow.domain.time import DAY_NS, HOUR_NS
 from lnflow.store import attempts, costs, totals, twins
-from lnflow.store.channels import ChannelDictionary, proves_channel
+from lnflow.store.channels import UNKNOWN_CHANNEL, ChannelDictionary, proves_channel
 from lnflow.store.database import explained, open_writer, transaction
 from lnflow.store.demands import DemandKeeper
-from lnflow.store.rows import AttemptFacts, WriteReport
+from lnflow.store.rows import ARRIVED, IN_HTLC_ID, OUT_CHAN, AttemptFacts, Row, WriteReport
 from lnflow.store.signed import to_signed
 
 OUR_SIDE, PEER_SIDE = 0, 1
 
-T = TypeVar("T")
+_LAST_WRITER = "writer"  # a cursor that says whose memory agrees with the store
+_PRUNED_ROWS = 5_000  # a transaction; readers and the stream's batches come between
+_VACUUMED_PAGES = 2_000  # 8 MB at a time
 
-Row = tuple[int | None, ...]
+T = TypeVar("T")
 
 
 class StoreWriter:
@@ -46,14 +47,17 @@ class StoreWriter:
     def __init__(self, path: Path, node_name: str) -> None:
         self.path = path
         self.node_name = node_name
+        self._token = secrets.randbits(62)
+        self._holds_stored_state = False
         self._con = open_writer(path)
         with explained(path):
             attempts.prepare(self._con)
             self._con.execute("PRAGMA optimize")
             with transaction(self._con):
                 self.node_id = self._node_id(node_name)
+                self._highest = attempts.HighestIds(self._con, self.node_id)
                 self._demands = DemandKeeper(self._con, self.node_id)
-                self._channels = ChannelDictionary(self._con, self.node_id, self._demands)
+                self._channels = ChannelDictionary(self._con, self.node_id, self._demands, self._highest)
 
     def __enter__(self) -> Self:
         return self
@@ -113,52 +117,51 @@ class StoreWriter:
         return report
 
     def _write_attempts(self, rows: list[Row]) -> WriteReport:
-        arrivals_ns = [row[_ARRIVED] for row in rows]
-        self._demands.before_batch([at_ns for at_ns in arrivals_ns if at_ns is not None])
-        report, not_new = attempts.upsert(self._con, self.node_id, rows)
-        self._demands.take(_try(row) for n, row in enumerate(rows) if row[_ARRIVED] is not None and n not in not_new)
-        if not_new:
-            again = (arrivals_ns[n] for n in not_new)
-            self._demands.changed(at_ns for at_ns in again if at_ns is not None)
+        report = attempts.upsert(self._con, self.node_id, self._highest, rows)
+        self._demands.changed(at_ns for r in rows if (at_ns := r[ARRIVED]) is not None)
+        if report.known:
+            self._demands.changed(attempts.known_arrivals(self._con))
         return report
 
     def _stage(self, facts: Iterable[AttemptFacts]) -> tuple[list[Row], list[Row], bool]:
+        """Return the facts as rows, those rows that are one HTLC under a second id, and whether any has no id."""
         rows: list[Row] = []
-        again: list[Row] = []
-        seen: set[tuple[int, int]] = set()
-        incoming, outgoing = self._channels.incoming, self._channels.outgoing
+        ids, channels = self._channels.ids, self._channels
         has_no_id = False
-        unknown: list[int] = []
+        scid_of: dict[int, int] = {}
+        several_ids = False
+        unknown: list[tuple[int, int]] = []
         for f in facts:
+            in_scid, out_scid = f.in_scid, f.out_scid
+            in_chan = ids.get(in_scid)
             if f.only_known:
-                known = self._channels.known(f.in_scid)
-                if known is None:
+                if in_chan is None:
                     continue  # a receive, or from before our time
-                in_chan, out_chan = known, 0
+                out_chan: int | None = UNKNOWN_CHANNEL
             else:
-                in_chan = incoming(f.in_scid)
-                out_chan = outgoing(f.out_scid, proves_channel(f.out_used, f.cause))
-            row = (
-                in_chan, f.in_htlc_id, out_chan, to_signed(f.out_scid), f.out_htlc_id, f.out_used, f.out_at_ns,
-                f.amount_in_msat, f.amount_out_msat, f.arrived_ns, f.resolved_ns, f.history_ns, f.outcome,
-                f.cause, f.wire_code, f.detail, f.live, f.only_known, f.ordinal, f.whole_seconds,
+                if in_chan is None:
+                    in_chan = channels.incoming(in_scid)
+                out_chan = ids.get(out_scid)
+                if out_chan is None:
+                    out_chan = channels.outgoing(out_scid, proves_channel(f.out_used, f.cause))
+                    if not out_chan and out_scid:
+                        unknown.append((len(rows), out_scid))
+            several_ids |= scid_of.setdefault(in_chan, in_scid) != in_scid
+            has_no_id |= f.in_htlc_id is None
+            rows.append(
+                (
+                    in_chan, f.in_htlc_id, out_chan, to_signed(out_scid), f.out_htlc_id, f.out_used, f.out_at_ns,
+                    f.amount_in_msat, f.amount_out_msat, f.arrived_ns, f.resolved_ns, f.history_ns, f.outcome,
+                    f.cause, f.wire_code, f.detail, f.live, f.only_known, f.ordinal,
+                )
             )  # fmt: skip
-            if f.in_htlc_id is None:
-                has_no_id = True
-            else:
-                key = (in_chan, f.in_htlc_id)
-                if key in seen:
-                    again.append(row)
-                    continue
-                seen.add(key)
-            if not out_chan and f.out_scid:
-                unknown.append(len(rows))
-            rows.append(row)
-        for n in unknown:  # a later row of the batch may have shown that the id is ours
-            known = self._channels.known_stored(rows[n][3] or 0)
+        for n, out_scid in unknown:  # a later row of the batch may have shown that the id is ours
+            known = ids.get(out_scid)
             if known is not None:
-                rows[n] = (*rows[n][:2], known, *rows[n][3:])
-        return rows, again, has_no_id
+                rows[n] = (*rows[n][:OUT_CHAN], known, *rows[n][OUT_CHAN + 1 :])
+        if several_ids:
+            return *_apart(rows), has_no_id
+        return rows, [], has_no_id
 
     def _set_cursors(self, cursors: dict[str, int]) -> None:
         for name, value in cursors.items():
@@ -232,7 +235,7 @@ class StoreWriter:
             )
         if at_ns is not None:
             if complete:
-                self._mark_gone(at_ns, [s.channel_point for s in states])
+                self._mark_gone(at_ns, [s.channel_point for s in states], thin)
             if report.new:
                 self._demands_from(at_ns)
         return report
@@ -251,11 +254,12 @@ class StoreWriter:
             "INSERT OR IGNORE INTO channel_snapshot VALUES (?, ?, ?, ?, ?, ?, ?)",
             (self.node_id, chan, at_ns, *values),
         ).rowcount
-        self._set_online(chan, at_ns, state.active)
+        if not (thin and self._last_online(chan, at_ns) == state.active):
+            self._set_online(chan, at_ns, state.active)
         return stored > 0
 
-    def _mark_gone(self, at_ns: int, points: Sequence[str]) -> None:
-        """A channel once listed and now not is no link any more."""
+    def _mark_gone(self, at_ns: int, points: Sequence[str], thin: bool) -> None:
+        """A channel once listed and now not is no link any more; with `thin` that is said once."""
         listed = set(points)
         for chan, point in self._con.execute(
             "SELECT channel_id, channel_point FROM channel WHERE node_id = ? AND channel_point IS NOT NULL",
@@ -266,7 +270,7 @@ class StoreWriter:
                     "SELECT 1 FROM channel_snapshot WHERE node_id = ? AND chan = ? AND at_ns < ? LIMIT 1",
                     (self.node_id, chan, at_ns),
                 ).fetchone()
-                if seen:
+                if seen and not (thin and self._last_online(chan, at_ns) == 0):
                     self._set_online(chan, at_ns, False)
 
     def write_closed(self, closed: Sequence[ClosedChannel]) -> None:
@@ -311,6 +315,14 @@ class StoreWriter:
 
         self._transact(write)
 
+    def _last_online(self, chan: int, at_ns: int) -> int | None:
+        row = self._con.execute(
+            """SELECT active FROM channel_online WHERE node_id = ? AND chan = ? AND at_ns <= ?
+               ORDER BY at_ns DESC LIMIT 1""",
+            (self.node_id, chan, at_ns),
+        ).fetchone()
+        return int(row[0]) if row is not None else None
+
     def _set_online(self, chan: int, at_ns: int, active: bool) -> None:
         self._con.execute(
             "INSERT INTO channel_online VALUES (?, ?, ?, ?)"
@@ -328,7 +340,7 @@ class StoreWriter:
     def _write_policies(self, policies: Sequence[ChannelPolicies], at_ns: int) -> WriteReport:
         report = WriteReport()
         for entry in policies:
-            chan = self._channels.known(entry.scid)
+            chan = self._channels.ids.get(entry.scid)
             if chan is None and entry.channel_point is not None:
                 row = self._con.execute(
                     "SELECT channel_id FROM channel WHERE node_id = ? AND channel_point = ?",
@@ -395,35 +407,61 @@ class StoreWriter:
         """Bring demands and running totals up to date; short when there is little to do."""
 
         def run() -> None:
-            self._demands.settle()
+            self._demands.settle(now_ns)
             self._demands.sum_days(now_ns)
             totals.extend_totals(self._con, self.node_id, now_ns // HOUR_NS)
 
         self._transact(run)
 
-    def prune_raw(self, before_ns: int) -> int:
-        """Delete raw attempts accounted before `before_ns` (cut to the hour), in short transactions."""
-        hour_ns = before_ns // HOUR_NS * HOUR_NS
+    def prune_raw(self, before_ns: int, *, most: int | None = None) -> int:
+        """Delete raw attempts accounted before `before_ns`, cut to a demand's period of six hours, oldest first.
+
+        No total changes: rollups and demands stay.  Of older balances one a day and channel is kept.  Short
+        transactions; `most` is how many attempts are enough for now.  Return how many were deleted; the
+        space goes back to the disk.
+        """
+        before_ns = before_ns // PERIOD_NS * PERIOD_NS
         self._transact(self._demands.settle)
         deleted = 0
-        while True:
-            count = self._transact(lambda: self._prune_chunk(hour_ns))
+        while most is None or deleted < most:
+            count = self._transact(lambda: self._prune_chunk(before_ns))
             deleted += count
             if not count:
-                return deleted
+                self._transact(lambda: self._thin_snapshots(before_ns))
+                break
+        with explained(self.path):
+            self._con.execute(f"PRAGMA incremental_vacuum({_VACUUMED_PAGES})").fetchall()
+        return deleted
 
     def _prune_chunk(self, before_ns: int) -> int:
-        count = self._con.execute(
+        """Delete some rows; from then on windows older than the oldest row left are answered by rollups."""
+        # Pending ones stay: they may still end, and then count in the hour of their end.
+        last = self._con.execute(
+            """SELECT max(accounted_ns) FROM (SELECT accounted_ns FROM attempt WHERE node_id = ? AND accounted_ns < ?
+                 AND outcome <> 0 ORDER BY accounted_ns LIMIT ?)""",
+            (self.node_id, before_ns, _PRUNED_ROWS),
+        ).fetchone()[0]
+        if last is None:
+            return 0
+        # Whole periods only: demands are made again from all rows of their period, or not at all.
+        until_ns = min(before_ns, (last // PERIOD_NS + 1) * PERIOD_NS)
+        self._con.execute(
+            "UPDATE node_state SET raw_since_ns = max(coalesce(raw_since_ns, 0), ?) WHERE node_id = ?",
+            (until_ns, self.node_id),
+        )
+        return self._con.execute(
             """DELETE FROM attempt WHERE attempt_id IN (SELECT attempt_id FROM attempt
-                 WHERE node_id = ? AND accounted_ns < ? AND outcome <> 0 LIMIT 5000)""",
-            (self.node_id, before_ns),
+                 WHERE node_id = ? AND accounted_ns < ? AND outcome <> 0 ORDER BY accounted_ns LIMIT ?)""",
+            (self.node_id, until_ns, _PRUNED_ROWS),
         ).rowcount
-        if count:
-            self._con.execute(
-                "UPDATE node_state SET raw_since_ns = max(coalesce(raw_since_ns, 0), ?) WHERE node_id = ?",
-                (before_ns, self.node_id),
-            )
-        return count
+
+    def _thin_snapshots(self, before_ns: int) -> None:
+        self._con.execute(
+            f"""DELETE FROM channel_snapshot WHERE node_id = ?1 AND at_ns < ?2 AND (chan, at_ns) NOT IN (
+                  SELECT chan, max(at_ns) FROM channel_snapshot WHERE node_id = ?1 AND at_ns < ?2
+                  GROUP BY chan, at_ns / {DAY_NS})""",
+            (self.node_id, before_ns),
+        )
 
     def counter(self, name: str) -> int:
         """Return a counter's value."""
@@ -449,7 +487,9 @@ class StoreWriter:
 
         def take() -> bool:
             row = self._con.execute("SELECT holder, until_ns FROM lease WHERE node_id = ?", (self.node_id,)).fetchone()
-            if row is not None and row[0] != holder and row[1] > now_ns:
+            # A lease longer than any is of a clock that was ahead; who holds it renews it within its length.
+            longest_ns = now_ns + 2 * (until_ns - now_ns)
+            if row is not None and row[0] != holder and now_ns < row[1] <= longest_ns:
                 return False
             self._con.execute("INSERT OR REPLACE INTO lease VALUES (?, ?, ?)", (self.node_id, holder, until_ns))
             return True
@@ -466,19 +506,39 @@ class StoreWriter:
 
     def _demands_from(self, since_ns: int) -> None:
         """Facts of this time were learnt: demands that were refused after it may read differently."""
-        row = self._con.execute("SELECT max(first_ns) FROM demand WHERE node_id = ?", (self.node_id,)).fetchone()
-        if row[0] is not None and row[0] >= since_ns:
-            self._demands.mark_dirty(since_ns, row[0])
+        first_ns, last_ns = (
+            self._con.execute(f"SELECT {end}(first_ns) FROM demand WHERE node_id = ?", (self.node_id,)).fetchone()[0]
+            for end in ("min", "max")
+        )
+        if last_ns is not None and last_ns >= since_ns:
+            self._demands.mark_dirty(max(since_ns, first_ns), last_ns)
 
     def _transact(self, work: Callable[[], T]) -> T:
+        """Run `work` in one transaction.  What we hold in memory is only as good as the last one of ours."""
         with explained(self.path):
             try:
                 with transaction(self._con):
+                    self._notice_others()
                     return work()
-            except (sqlite3.Error, StoreError, ConfigurationError):
-                self._demands.forget()
-                self._channels.reload()  # what the dictionary learnt was rolled back
+            except BaseException:
+                self._holds_stored_state = False  # what we learnt was rolled back
                 raise
+
+    def _notice_others(self) -> None:
+        """Another writer of this node (an import beside the collector) may have merged channels, made demands."""
+        row = self._con.execute(
+            "SELECT value FROM cursor WHERE node_id = ? AND name = ?", (self.node_id, _LAST_WRITER)
+        ).fetchone()
+        if row is not None and row[0] == self._token and self._holds_stored_state:
+            return
+        self._demands.forget()
+        self._highest.clear()
+        self._channels.reload()
+        self._con.execute(
+            "INSERT INTO cursor VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            (self.node_id, _LAST_WRITER, self._token),
+        )
+        self._holds_stored_state = True
 
     def _node_id(self, name: str) -> int:
         row = self._con.execute("SELECT node_id FROM node WHERE name = ?", (name,)).fetchone()
@@ -498,15 +558,13 @@ class StoreWriter:
         return int(row[0])
 
 
-_ARRIVED = 9  # place of arrived_ns in a staged row
-
-
-def _try(row: Row) -> Try:
-    in_chan, out_chan, arrived_ns, outcome = row[0], row[2], row[_ARRIVED], row[12]
-    assert in_chan is not None
-    assert out_chan is not None
-    assert arrived_ns is not None
-    amount_in, amount_out = row[7], row[8]
-    fee = max(amount_in - amount_out, 0) if amount_in is not None and amount_out is not None else None
-    refused_for = Cause(row[13] or 0) if outcome == Outcome.REFUSED else Cause.NONE
-    return Try(arrived_ns, in_chan, out_chan, amount_out, fee, refused_for)
+def _apart(rows: list[Row]) -> tuple[list[Row], list[Row]]:
+    """Return the rows with the first of each HTLC, and the rest."""
+    first: list[Row] = []
+    again: list[Row] = []
+    seen: set[Row] = set()
+    for row in rows:
+        key = row[: IN_HTLC_ID + 1]
+        (again if row[IN_HTLC_ID] is not None and key in seen else first).append(row)
+        seen.add(key)
+    return first, again

@@ -21,6 +21,7 @@ from lnflow.analysis.facts import (
     Window,
     WindowFacts,
 )
+from lnflow.domain.amounts import AMOUNT_BOUNDS_MSAT
 from lnflow.domain.causes import Cause, Circumstance
 from lnflow.domain.channel import Policy
 from lnflow.domain.scid import parse_scid
@@ -73,11 +74,16 @@ def demands(channel_id: int = 1, **changes: Any) -> DemandGroup:
 
 
 def ends(channel_id: int = 1, *, settled: int, downstream: int, amount_class: int | None = 4) -> EndGroup:
+    """Wishes that we passed on at once, each of the least amount of its class."""
+    least_msat = (0, *AMOUNT_BOUNDS_MSAT)[amount_class] if amount_class else 1_000
     return EndGroup(
         channel_id=channel_id,
         amount_class=amount_class,
         settled=settled,
         downstream=downstream,
+        amount_msat=(settled + downstream) * least_msat,
+        part_msat=(settled + downstream) * least_msat,
+        arrived_msat=settled * least_msat,
     )
 
 

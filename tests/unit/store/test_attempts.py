@@ -123,6 +123,7 @@ def test_a_refusal_without_amounts_counts_without_money(tmp_path: Path) -> None:
     with StoreWriter(tmp_path / "s", "node") as writer:
         write(writer, [refused(1, out_msat=None, cause=Cause.HTLC_ADD_FAILED)])
         assert writer._con.execute("SELECT attempts, msat, fee_msat FROM refusal_hour").fetchall() == [(1, 0, 0)]
+        writer.upkeep(T0 + HOUR_NS)
         assert writer._con.execute("SELECT amount_out_msat FROM demand").fetchall() == [(None,)]
 
 
@@ -166,7 +167,7 @@ def test_an_unknown_id_that_turns_out_to_be_ours_takes_its_attempts_along(tmp_pa
         write(writer, [refused(1, cause=Cause.UNKNOWN_NEXT_PEER)])
         write(writer, [offered(2, T0 + HOUR_NS)])
         writer.upkeep(T0 + 2 * HOUR_NS)
-        ours = writer._channels.known(OUT)
+        ours = writer._channels.ids.get(OUT)
         assert writer._con.execute("SELECT DISTINCT chan FROM refusal_hour WHERE attempts <> 0").fetchall() == [(ours,)]
         assert writer._con.execute("SELECT out_chan FROM demand").fetchall() == [(ours,)]
     check_rollups(path)

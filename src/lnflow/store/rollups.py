@@ -1,0 +1,158 @@
+"""The rollups and how the shares of attempts are folded into them, a batch at a time.
+
+A share is what one attempt counts for, put in (sign 1) or taken out (-1).  Sums are formed by numpy, which takes
+a tenth of the time of SQL's GROUP BY; only the groups that change are written.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lnflow.domain.amounts import AMOUNT_BOUNDS_MSAT
+from lnflow.domain.causes import Outcome
+from lnflow.domain.time import HOUR_NS
+from lnflow.store.windows import PERIOD_H
+
+Ints = NDArray[np.int64]
+
+Share = tuple[int, int, int, int, int, int, int, int, int, int]
+"""sign, hour, in_chan, out_chan, outcome, cause, live, amount_in_msat, amount_out_msat, fee_msat"""
+
+_SHARE_COLUMNS = 10
+# The fee a sender offered; 0 where an amount is unknown or nothing was offered.
+_SHARE = f"""a.accounted_ns / {HOUR_NS}, a.in_chan, a.out_chan, a.outcome, a.cause, a.live,
+  coalesce(a.amount_in_msat, 0), coalesce(a.amount_out_msat, 0),
+  max(coalesce(a.amount_in_msat - a.amount_out_msat, 0), 0)"""
+_TWO_63 = 1 << 63
+_MOST_CODE = 1 << 62
+
+
+def shares_of(con: sqlite3.Connection, sign: int, where: str, params: Sequence[int] = ()) -> list[Share]:
+    """Return the shares of the stored attempts `a` that satisfy `where`; twins have none."""
+    return con.execute(
+        f"SELECT {sign:d}, {_SHARE} FROM attempt a WHERE a.twin IS NULL AND ({where})", params
+    ).fetchall()
+
+
+def fold(con: sqlite3.Connection, node_id: int, shares: Sequence[Share]) -> None:
+    """Fold shares into the rollups; then the running totals above their first hour are stale."""
+    if not shares:
+        return
+    count = len(shares) * _SHARE_COLUMNS
+    columns = np.fromiter(chain.from_iterable(shares), np.int64, count).reshape(-1, _SHARE_COLUMNS).T
+    sign, hour, in_chan, out_chan, outcome, cause, live, amount_in, amount_out, fee = np.ascontiguousarray(columns)
+    amounts = amount_out
+    if max(int(amount_in.max()), int(amount_out.max())) * len(shares) >= _TWO_63:
+        # Not real, but a peer can say so: exact sums as slow Python integers; SQLite judges what is too large.
+        amount_in, amount_out, fee = (x.astype(object) for x in (amount_in, amount_out, fee))
+    settled, downstream, refused = (
+        sign * (outcome == o) for o in (Outcome.SETTLED, Outcome.DOWNSTREAM, Outcome.REFUSED)
+    )
+    pending = sign * (outcome <= Outcome.UNRESOLVED)
+    none = np.zeros_like(sign)
+    sides = {
+        # what a share counts for the channel it came in by, and for the one it was to leave by
+        "in_settled": (settled, none),
+        "in_settled_msat": (settled * amount_in, none),
+        "sourced_msat": (settled * fee, none),
+        "in_settled_live": (settled * live, none),
+        "in_downstream": (downstream, none),
+        "in_refused": (refused, none),
+        "in_refused_fee_msat": (refused * fee, none),
+        "in_pending": (pending, none),
+        "out_settled": (none, settled),
+        "out_settled_msat": (none, settled * amount_out),
+        "earned_msat": (none, settled * fee),
+        "out_settled_live": (none, settled * live),
+        "out_downstream": (none, downstream),
+        "out_downstream_msat": (none, downstream * amount_out),
+        "out_downstream_fee_msat": (none, downstream * fee),
+        "out_refused": (none, refused),
+        "out_refused_msat": (none, refused * amount_out),
+        "out_refused_fee_msat": (none, refused * fee),
+        "out_pending": (none, pending),
+    }
+    _add(
+        con,
+        node_id,
+        "channel_hour",
+        {"hour": np.concatenate((hour, hour)), "chan": np.concatenate((in_chan, out_chan))},
+        {name: np.concatenate(both) for name, both in sides.items()},
+    )
+    sums = {"attempts": sign, "msat": sign * amount_out, "fee_msat": sign * fee}
+    ours = outcome == Outcome.REFUSED
+    _add(
+        con,
+        node_id,
+        "refusal_hour",
+        {"hour": hour[ours], "chan": out_chan[ours], "cause": cause[ours]},
+        {name: values[ours] for name, values in sums.items()},
+    )
+    day = hour // 24
+    _add(
+        con,
+        node_id,
+        "pair_day",
+        {"day": day, "in_chan": in_chan, "out_chan": out_chan, "outcome": outcome, "cause": cause},
+        sums,
+    )
+    sized = (live != 0) & (amounts > 0) & (settled + downstream != 0)
+    _add(
+        con,
+        node_id,
+        "size_day",
+        {
+            "day": day[sized],
+            "chan": out_chan[sized],
+            "amount_class": np.searchsorted(AMOUNT_BOUNDS_MSAT, amounts[sized], side="right"),
+        },
+        {"settled": settled[sized], "downstream": downstream[sized]},
+    )
+    con.execute(
+        "UPDATE node_state SET totals_through = ?1 WHERE node_id = ?2 AND totals_through > ?1",
+        (int(hour.min()) // PERIOD_H, node_id),
+    )
+
+
+def _add(con: sqlite3.Connection, node_id: int, table: str, keys: dict[str, Ints], values: dict[str, Ints]) -> None:
+    names = ("node_id", *keys, *values)
+    adds = ", ".join(f"{name} = {name} + excluded.{name}" for name in values)
+    con.executemany(
+        f"""INSERT INTO {table} ({", ".join(names)}) VALUES ({node_id:d}{", ?" * (len(names) - 1)})
+            ON CONFLICT DO UPDATE SET {adds}""",
+        _grouped(list(keys.values()), list(values.values())),
+    )
+
+
+def _grouped(keys: Sequence[Ints], values: Sequence[Ints]) -> Iterator[tuple[int, ...]]:
+    """Yield each combination of keys, in order, with its sums; those that change nothing are left out."""
+    if not len(keys[0]):
+        return iter(())
+    code = _codes(keys)
+    order = np.argsort(code, kind="stable")
+    ordered = code[order]
+    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    sums = [np.add.reduceat(v[order], starts) for v in values]
+    changed = np.logical_or.reduce([s != 0 for s in sums])
+    first = order[starts]
+    return zip(*([k[first][changed].tolist() for k in keys] + [s[changed].tolist() for s in sums]), strict=True)
+
+
+def _codes(keys: Sequence[Ints]) -> Ints:
+    """Return one number for each combination of keys, in their order."""
+    code = np.zeros(len(keys[0]), np.int64)
+    most = 1
+    for key in keys:
+        low = int(key.min())
+        width = int(key.max()) - low + 1
+        if most * width > _MOST_CODE:
+            code = np.unique(code, return_inverse=True)[1]
+            most = len(code)
+        code = code * width + (key - low)
+        most *= width
+    return code
