@@ -84,7 +84,6 @@ class Joiner:
             0,
             0,
             ordinal,
-            int(forward.whole_seconds),
         )
         self._put(facts)
 
@@ -204,7 +203,6 @@ def merge(one: AttemptFacts, other: AttemptFacts) -> AttemptFacts:
         max(one.live, other.live),
         min(one.only_known, other.only_known),
         one.ordinal,
-        one.whole_seconds,
     )
 
 
