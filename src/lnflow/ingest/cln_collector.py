@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from lnflow.domain.channel import NodeInfo
-from lnflow.domain.errors import ConfigurationError, NodeUnavailable, StoreError
+from lnflow.domain.errors import ConfigurationError, NodeRefused, NodeUnavailable, StoreError
 from lnflow.domain.htlc import Attempt
 from lnflow.domain.time import SECOND_NS, Clock
 from lnflow.ingest.join import Joiner
@@ -28,8 +28,10 @@ from lnflow.nodes.cln.facts import NodeFacts, channel_policies, channel_state
 from lnflow.nodes.cln.forwards import Cursor, ForwardReader
 from lnflow.nodes.cln.ledger import Autoclean, LedgerCheck, autoclean, fees_collected_msat
 from lnflow.nodes.cln.live import LiveForwards
+from lnflow.nodes.cln.reader import ClnReader
 from lnflow.nodes.cln.rows import attempt_of
 from lnflow.nodes.cln.rpc import ClnRpc
+from lnflow.store.costs import PAYMENTS_CURSOR, WALLET_CURSOR
 from lnflow.store.reading import LIVE, StoreReader
 from lnflow.store.rows import AttemptFacts
 from lnflow.store.writing import StoreWriter
@@ -38,6 +40,7 @@ logger = logging.getLogger(__name__)
 
 CREATED, UPDATED, DOWN_TO = "cln.created", "cln.updated", "cln.down_to"
 SINCE = "cln.since_ns"
+REORGANISED_BLOCKS = 12
 HISTORY = "history"
 LEASES = 4
 _LEDGER_LOOKS, _LEDGER_LOOK_S = 100, 0.1
@@ -120,6 +123,7 @@ class ClnCollector:
             group.create_task(self._hydrate(), name="history")
             group.create_task(self._every(self._times.listing_s, self._list_channels), name="listing")
             group.create_task(self._every(self._times.facts_s, self._list_facts), name="facts")
+            group.create_task(self._every(self._times.facts_s, self._read_costs), name="costs")
             group.create_task(self._every(self._times.ledger_s, self._check_ledger), name="ledger")
             group.create_task(self._every(self._times.lease_s, self._renew_lease), name="lease")
 
@@ -270,6 +274,26 @@ class ClnCollector:
         listed = await self._facts.peer_channels()
         aliases = await self._facts.aliases(sorted({c.peer_id for c in listed}))
         await self._written(lambda w: w.write_aliases(aliases))
+
+    async def _read_costs(self) -> None:
+        """Read what rebalances and transactions cost; a node too old to tell costs us profits, nothing else."""
+        reader = ClnReader(lambda: self._rpc, self._clock)
+        try:
+            after = await self._cursor(PAYMENTS_CURSOR)
+            async for page in reader.payments_after(after or 0):
+                circular, through = page.circular, page.through
+                await self._written(
+                    lambda w, c=circular, t=through: w.write_costs(circular=c, cursors={PAYMENTS_CURSOR: t})  # type: ignore[misc]
+                )
+            height = (await self._facts.node_info()).block_height
+            found = await reader.list_transactions(
+                max(0, (await self._cursor(WALLET_CURSOR) or 0) - REORGANISED_BLOCKS)
+            )
+            await self._written(lambda w: w.write_costs(transactions=found, cursors={WALLET_CURSOR: height}))
+        except NodeRefused as exc:
+            if not self.status.costs_done:
+                logger.warning("costs stay unknown: the node refused: %s", exc)
+        self.status.costs_done = True
 
     # -- keeping going ----------------------------------------------------------------------------------
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -103,6 +105,11 @@ class Stored:
             self.channels = {c.channel_point: c for c in store.channels(until_ns)}
 
 
+def rebalance_fees_msat(database: Path) -> int:
+    with contextlib.closing(sqlite3.connect(database)) as con:
+        return int(con.execute("SELECT coalesce(sum(fee_msat), 0) FROM circular_htlc").fetchone()[0])
+
+
 def provoke(network: Network) -> dict[str, int]:
     """Each cause of a refusal once; what the store must say of them."""
     network.offer(network.bd, 1_600_000_000)
@@ -137,6 +144,8 @@ async def test_live_forwards_reach_the_store_with_their_causes(
         await until(lambda: collector.status.ledger is not None and collector.status.ledger.ours_msat > 0)
         assert collector.status.ledger is not None
         assert collector.status.ledger.holds
+        network.node.rebalance(network.bc1, network.bd, amount_msat=50_000_000, fee_msat=1234)
+        await until(lambda: rebalance_fees_msat(database) == 1234)
     stored = Stored(database)
     assert stored.fees_msat == stored.sourced_msat == network.node.fees_collected_msat
     assert (stored.settled, stored.downstream) == (20, 1)

@@ -7,8 +7,10 @@ from lnflow.domain.errors import NodeRefused
 READ_METHODS = frozenset(
     {
         "autoclean-status",
+        "bkpr-listincome",
         "getinfo",
         "help",
+        "listchannelmoves",
         "listchannels",
         "listclosedchannels",
         "listconfigs",
@@ -16,6 +18,7 @@ READ_METHODS = frozenset(
         "listnetworkevents",
         "listnodes",
         "listpeerchannels",
+        "listtransactions",
         "wait",
     }
 )

@@ -1,30 +1,50 @@
-"""A Core Lightning node as the port's `NodeReader` minus the stream: facts and settled history."""
+"""Reading a Core Lightning node: the port's `NodeReader`.
+
+The node tells of channels and policies only when asked, so their events come from comparing listings.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 
-from lnflow.domain.channel import ChannelPolicies, ChannelState, ClosedChannel, NodeInfo
+from lnflow.domain.channel import ChannelPolicies, ChannelState, ClosedChannel, NodeInfo, Policy
+from lnflow.domain.costs import WalletTransaction
 from lnflow.domain.errors import NodeUnavailable
 from lnflow.domain.htlc import Forward
 from lnflow.domain.time import Clock
+from lnflow.nodes.cln.costs import circular_payments, wallet_transactions
 from lnflow.nodes.cln.facts import NodeFacts, channel_policies, channel_state
 from lnflow.nodes.cln.forwards import ForwardReader
 from lnflow.nodes.cln.rows import attempt_of
 from lnflow.nodes.cln.rpc import ClnRpc
+from lnflow.nodes.cln.stream import ClnHtlcStream
 from lnflow.nodes.cln.wire import ForwardRow, time_ns
+from lnflow.nodes.port import ChannelEvent, ChannelEventKind, PaymentPage, PolicyEvent
 
 _READY_POLL_S = 0.5
 
 
 class ClnReader:
-    """What analysis and pricing ask of a node.  Live collection goes by the cursors of `live.LiveForwards`."""
+    """What everybody but the collector asks of a node; that one goes by the cursors of `live.LiveForwards`.
 
-    def __init__(self, rpc: ClnRpc, clock: Clock, *, start_patience_s: float = 60.0) -> None:
-        self._rpc = rpc
+    `open_rpc` gives a new way to ask: the stream lives in a thread of its own.
+    """
+
+    def __init__(
+        self,
+        open_rpc: Callable[[], ClnRpc],
+        clock: Clock,
+        *,
+        start_patience_s: float = 60.0,
+        poll_s: float = 30.0,
+    ) -> None:
+        self._open_rpc = open_rpc
+        self._rpc = open_rpc()
         self._clock = clock
         self._start_patience_s = start_patience_s
-        self.facts = NodeFacts(rpc)
+        self._poll_s = poll_s
+        self.facts = NodeFacts(self._rpc)
 
     async def wait_until_ready(self) -> None:
         """Return when lightningd answers; its socket appears some seconds after its start."""
@@ -71,8 +91,56 @@ class ClnReader:
                 return
             start = (rows[-1].updated_index or start) + 1
 
+    async def payments_after(self, index: int) -> AsyncGenerator[PaymentPage, None]:
+        """Yield our circular payments after a page's `through`; `index` counts the node's channel moves."""
+        channels = {c.channel_point: (c.scid, c.peer_pubkey) for c in await self.list_closed_channels()}
+        channels |= {c.channel_point: (c.scid, c.peer_pubkey) for c in await self.list_channels()}
+        async with aclosing(circular_payments(self._rpc, index, channels)) as pages:
+            async for page in pages:
+                yield page
+
+    async def list_transactions(self, since_height: int) -> list[WalletTransaction]:
+        return await wallet_transactions(self._rpc, since_height)
+
+    def htlc_stream(self) -> ClnHtlcStream:
+        return ClnHtlcStream(self._open_rpc, self._clock)
+
+    async def channel_events(self) -> AsyncGenerator[ChannelEvent, None]:
+        """Yield what changed between two listings: channels that came, went, or whose link did."""
+        before = {s.channel_point: s for s in await self.list_channels()}
+        while True:
+            await self._clock.sleep(self._poll_s)
+            now = {s.channel_point: s for s in await self.list_channels()}
+            at_ns = self._clock.now_ns()
+            for point, state in now.items():
+                if (kind := _change(before.get(point), state)) is not None:
+                    yield ChannelEvent(
+                        kind=kind, at_ns=at_ns, channel_point=point, state=state, peer_pubkey=state.peer_pubkey
+                    )
+            for point in before.keys() - now.keys():
+                yield ChannelEvent(kind=ChannelEventKind.CLOSED, at_ns=at_ns, channel_point=point)
+            before = now
+
+    async def policy_events(self) -> AsyncGenerator[PolicyEvent, None]:
+        """Yield policies that differ from the listing before, ours and our peers'."""
+        pubkey = (await self.node_info()).pubkey
+        before = await self._policies(pubkey)
+        while True:
+            await self._clock.sleep(self._poll_s)
+            now = await self._policies(pubkey)
+            at_ns = self._clock.now_ns()
+            for (scid, announced_by), policy in now.items():
+                if before.get((scid, announced_by)) != policy:
+                    yield PolicyEvent(at_ns=at_ns, scid=scid, announced_by=announced_by, policy=policy)
+            before = now
+
     async def close(self) -> None:
         await self._rpc.close()
+
+    async def _policies(self, pubkey: str) -> dict[tuple[int, str], Policy]:
+        listed = [p for c in await self.facts.peer_channels() if (p := channel_policies(c)) is not None]
+        sides = [(p.scid, who, side) for p in listed for who, side in ((pubkey, p.ours), (p.peer_pubkey, p.theirs))]
+        return {(scid, who): side for scid, who, side in sides if side is not None}
 
     async def _first_update_since(self, reader: ForwardReader, since_ns: int) -> int:
         """Return an updated index at or before the first settlement since then, by halving."""
@@ -85,6 +153,15 @@ class ClnReader:
             else:
                 low = (row.updated_index or middle) + 1
         return low
+
+
+def _change(before: ChannelState | None, now: ChannelState) -> ChannelEventKind | None:
+    if before is None:
+        return ChannelEventKind.OPENED
+    if before.active != now.active:
+        return ChannelEventKind.ACTIVE if now.active else ChannelEventKind.INACTIVE
+    changed = (before.local_msat, before.remote_msat) != (now.local_msat, now.remote_msat)
+    return ChannelEventKind.UPDATED if changed else None
 
 
 def _settled_ns(row: ForwardRow) -> int:

@@ -31,6 +31,7 @@ class Commands:
         self._methods: dict[str, tuple[tuple[str, ...], Method]] = {
             "autoclean-once": (("subsystem", "age"), self._autoclean_once),
             "autoclean-status": (("subsystem",), self._autoclean_status),
+            "bkpr-listincome": (("consolidate_fees", "start_time", "end_time"), self._listincome),
             "check": ((), self._unreachable),
             "delforward": (("in_channel", "in_htlc_id", "status"), self._delforward),
             "getinfo": ((), self._getinfo),
@@ -44,6 +45,7 @@ class Commands:
             ),
             "listnodes": (("id",), self._listnodes),
             "listpeerchannels": (("id", "short_channel_id", "channel_id"), self._listpeerchannels),
+            "listtransactions": ((), self._listtransactions),
             "setchannel": (
                 ("id", "feebase", "feeppm", "htlcmin", "htlcmax", "enforcedelay", "ignorefeelimits"),
                 self._setchannel,
@@ -226,6 +228,12 @@ class Commands:
     async def _listchannelmoves(self, params: Params) -> dict[str, Any]:
         start, limit = params.number("start", bits=64) or 0, params.number("limit", bits=32)
         return {"channelmoves": self.node.moves[max(0, start - 1) :][:limit]}
+
+    async def _listincome(self, params: Params) -> dict[str, Any]:
+        return {"income_events": self.node.income_events}
+
+    async def _listtransactions(self, params: Params) -> dict[str, Any]:
+        return {"transactions": self.node.transactions}
 
     async def _listnetworkevents(self, params: Params) -> dict[str, Any]:
         start, limit = params.number("start", bits=64) or 0, params.number("limit", bits=32)

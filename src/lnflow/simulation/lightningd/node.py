@@ -69,6 +69,8 @@ class FakeNode:
         self.fees_collected_msat = 0
         self.moves: list[dict[str, Any]] = []
         self.network_events: list[dict[str, Any]] = []
+        self.transactions: list[dict[str, Any]] = []
+        self.income_events: list[dict[str, Any]] = []
         self.autoclean_age_s: dict[str, int] = {}
         self.truth: dict[tuple[str, int], str] = {}
         self.unrecorded: list[str] = []
@@ -377,15 +379,20 @@ class FakeNode:
     # -- ledgers
 
     def _move(self, channel: Channel, row: Row, *, credit_msat: int, debit_msat: int, fee_msat: int) -> None:
+        self._add_move(channel, "routed", row.payment_hash, credit_msat, debit_msat, fee_msat)
+
+    def _add_move(
+        self, channel: Channel, tag: str, payment_hash: str, credit_msat: int, debit_msat: int, fee_msat: int
+    ) -> None:
         move: dict[str, Any] = {
             "created_index": len(self.moves) + 1,
             "account_id": channel.channel_id,
             "credit_msat": credit_msat,
             "debit_msat": debit_msat,
             "timestamp": self.clock() // SECOND_NS,
-            "primary_tag": "routed",
+            "primary_tag": tag,
             "fees_msat": fee_msat,
-            "payment_hash": row.payment_hash,
+            "payment_hash": payment_hash,
         }
         self.moves.append(move)
         extra = {"version": 2, "coin_type": "bcrt", "node_id": self.node_id, "type": "channel_mvt"}
@@ -393,7 +400,17 @@ class FakeNode:
             self.announce("coin_movement", extra | move | {"extra_tags": []})
         else:
             old = {k: v for k, v in move.items() if k not in ("created_index", "primary_tag")}
-            self.announce("coin_movement", extra | old | {"tags": ["routed"]})
+            self.announce("coin_movement", extra | old | {"tags": [tag]})
+
+    def rebalance(self, out: Channel, back: Channel, *, amount_msat: int, fee_msat: int) -> str:
+        """A payment to ourselves, settled: no forward, two moves of one hash.  Returns the hash."""
+        payment_hash = hashlib.sha256(f"rebalance {len(self.moves)}".encode()).hexdigest()
+        out.to_us_msat -= amount_msat + fee_msat
+        back.to_us_msat += amount_msat
+        legs = ((back, amount_msat, 0, 0), (out, 0, amount_msat + fee_msat, fee_msat))
+        for channel, credit_msat, debit_msat, cost_msat in legs:
+            self._add_move(channel, "invoice", payment_hash, credit_msat, debit_msat, cost_msat)
+        return payment_hash
 
     def _network_event(self, peer_id: str, kind: str) -> None:
         self.network_events.append(
