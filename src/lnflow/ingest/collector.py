@@ -36,8 +36,6 @@ HISTORY_CURSOR = "history"
 HISTORY_OVERLAP_NS = 120 * SECOND_NS  # LND flushes rows every 15 s: one older than "now" can still appear
 HISTORY_PAGE = 50_000
 REORGANISED_BLOCKS = 12  # deeper than any reorganisation in years: read again from there
-JUMP_LOOK_S = 1.0
-JUMP_NS = 5 * SECOND_NS  # corrected clocks drift by less; a busy machine wakes us that late
 LEASES = 4  # renewals that may be missed before another collector may take over
 
 _T = TypeVar("_T")
@@ -91,12 +89,14 @@ class Collector:
             self._events,
             self.status,
             clock,
+            steady_ns=steady_ns,
             keep_raw_ns=raw_days * DAY_NS if raw_days is not None else None,
             on_failure=self._writer_died,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._writer_end: asyncio.Future[None] | None = None
         self._subscribed = asyncio.Event()
+        self._streams_begun = 0
         self._channels: dict[str, ChannelState] = {}
         self._holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
@@ -132,7 +132,6 @@ class Collector:
         logger.info("collecting: node=%s alias=%s version=%s", info.pubkey, info.alias, info.version)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch_writer(), name="writer")
-            group.create_task(self._watch_clock(), name="clock")
             group.create_task(self._stream_forever(), name="stream")
             group.create_task(self._after_each_subscription(info), name="catch-up")
             group.create_task(self._every(self._times.listing_s, self._list_channels), name="listing")
@@ -159,7 +158,6 @@ class Collector:
                 status.stream = StreamState.CONNECTING
             began_ns, told = self._steady_ns(), self._events.received
             cause = await self._run_stream(self._reader.htlc_stream())
-            self._subscribed.clear()
             stood_s = (self._steady_ns() - began_ns) / SECOND_NS
             if self._events.received - told > 1 or stood_s > times.backoff_most_s:
                 status.failures_in_row = 0
@@ -219,11 +217,13 @@ class Collector:
         try:
             return await asyncio.shield(ended)
         finally:
+            self._subscribed.clear()
             stream.cancel()
             await asyncio.shield(asyncio.to_thread(thread.join))
             self._events.put_end()
 
     def _stream_began(self) -> None:
+        self._streams_begun += 1
         self.status.stream = StreamState.STREAMING
         self.status.stream_trouble = None
         self._subscribed.set()
@@ -231,8 +231,12 @@ class Collector:
 
     async def _prove_alive(self) -> None:
         """Ask the node for a sign of life, so that a quiet stream counts as heard and a dead one does not."""
-        if self.status.stream is StreamState.STREAMING:
-            await self._reader.node_info()
+        if not self._subscribed.is_set():
+            return
+        began_ns, begun = self._clock.now_ns(), self._streams_begun
+        await self._reader.node_info()
+        if self._subscribed.is_set() and begun == self._streams_begun:
+            self._thread.alive_until(began_ns)  # it lived when it was asked, or later
 
     # -- history ----------------------------------------------------------------------------------------
 
@@ -240,9 +244,9 @@ class Collector:
         """After every (re)connection: is it the same node, which channels are there, what did we miss."""
         while True:
             await self._subscribed.wait()
-            subscriptions = self.status.subscriptions
+            begun = self._streams_begun
             await self._tolerate(self._catch_up, info)
-            while self._subscribed.is_set() and self.status.subscriptions == subscriptions:
+            while self._subscribed.is_set() and self._streams_begun == begun:
                 await self._clock.sleep(self._times.backoff_first_s)
 
     async def _catch_up(self, info: NodeInfo) -> None:
@@ -395,16 +399,9 @@ class Collector:
             await self._clock.sleep(random.uniform(times.backoff_first_s / 2, most_s))
 
     async def _tolerate(self, work: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
-        """Outages are the stream's business to report; a store that refuses is tried again next time.
-
-        Work that succeeds shows that the node lived when it began, and so that the stream still stood.
-        """
-        began_ns, subscriptions = self._clock.now_ns(), self.status.subscriptions
-        was_streaming = self.status.stream is StreamState.STREAMING
+        """Outages are the stream's business to report; a store that refuses is tried again next time."""
         try:
             await work(*args)
-            if was_streaming and subscriptions == self.status.subscriptions:
-                self._thread.alive_until(began_ns)
             self.status.node_trouble = None
         except NodeUnavailable as exc:
             logger.info("node not available: while=%s cause=%s", getattr(work, "__name__", "?"), exc)
@@ -430,17 +427,6 @@ class Collector:
         """Without a writer nothing is collected: its end is ours."""
         assert self._writer_end is not None
         await self._writer_end
-
-    async def _watch_clock(self) -> None:
-        """Cut coverage where the clock was set, or where the machine slept: then nobody listened."""
-        while True:
-            wall_ns, steady_ns = self._clock.now_ns(), self._steady_ns()
-            await self._clock.sleep(JUMP_LOOK_S)
-            now_ns = self._clock.now_ns()
-            jump_ns = (now_ns - wall_ns) - (self._steady_ns() - steady_ns)
-            if abs(jump_ns) > JUMP_NS:
-                logger.warning("clock jumped: seconds=%d, coverage is cut there", jump_ns // SECOND_NS)
-                self._thread.clock_jumped(wall_ns, now_ns)
 
     def _take_lease(self) -> None:
         now_ns = self._clock.now_ns()

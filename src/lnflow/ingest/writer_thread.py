@@ -30,6 +30,7 @@ BATCH_WAIT_S = 0.2  # what a crash may lose; the node does not repeat it
 UPKEEP_EVERY_NS = 60 * SECOND_NS
 HEARTBEAT_EVERY_NS = 10 * SECOND_NS  # how fine coverage is known when nothing happens
 RETRY_STORE_S = 1.0
+JUMP_NS = 5 * SECOND_NS  # clocks that are kept right drift by less
 PRUNE_EVERY_NS = HOUR_NS
 PRUNED_AT_ONCE = 50_000  # the writer does nothing else meanwhile: some seconds on a slow disk
 
@@ -46,14 +47,19 @@ class WriterThread:
         status: CollectorStatus,
         clock: Clock,
         *,
+        steady_ns: Callable[[], int],
         keep_raw_ns: int | None = None,
         on_failure: Callable[[BaseException], None] = lambda _: None,
     ) -> None:
-        """`keep_raw_ns` is how long raw attempts are kept; `on_failure` is called, in the thread, if it dies."""
+        """`steady_ns` is a clock that nobody sets, from any beginning: against it jumps of `clock` are seen.
+
+        `keep_raw_ns` is how long raw attempts are kept; `on_failure` is called, in the thread, if it dies."""
         self._writer = writer
         self._events = events
         self._status = status
         self._clock = clock
+        self._steady_ns = steady_ns
+        self._looked = clock.now_ns(), steady_ns()
         self._keep_raw_ns = keep_raw_ns
         self._on_failure = on_failure
         self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -107,19 +113,6 @@ class WriterThread:
         """The node answered at this time: the subscription still stood then."""
         if at_ns <= self._clock.now_ns():  # else the clock went back meanwhile
             self._heard_until_ns = max(self._heard_until_ns or 0, at_ns)
-
-    def clock_jumped(self, before_ns: int, now_ns: int) -> None:
-        """The clock went from one time to another at once: no interval may reach over that."""
-
-        def split(_: StoreWriter) -> None:
-            if self._status.covered_since_ns is None:
-                return
-            self._heard_until_ns = min(self._heard_until_ns or before_ns, before_ns)
-            self._taken_until_ns = min(self._taken_until_ns or before_ns, before_ns)
-            self._commit(force=True, now_ns=before_ns)
-            self._status.covered_since_ns = self._heard_until_ns = self._taken_until_ns = now_ns
-
-        self.submit(split)
 
     # -- the thread -------------------------------------------------------------------------------------
 
@@ -192,8 +185,20 @@ class WriterThread:
         self._commit(force=True)
         self._status.covered_since_ns = None
 
-    def _commit(self, *, force: bool, now_ns: int | None = None) -> None:
-        now_ns = self._clock.now_ns() if now_ns is None else now_ns
+    def _commit(self, *, force: bool) -> None:
+        now_ns = self._clock.now_ns()
+        (wall_ns, steady_ns), self._looked = self._looked, (now_ns, self._steady_ns())
+        jump_ns = (now_ns - wall_ns) - (self._looked[1] - steady_ns)
+        if abs(jump_ns) > JUMP_NS and self._status.covered_since_ns is not None:
+            # The clock was set, or the machine slept: no interval may reach over that.
+            logger.warning("clock jumped: seconds=%d, coverage is cut there", jump_ns // SECOND_NS)
+            self._heard_until_ns = min(self._heard_until_ns or wall_ns, wall_ns)
+            self._taken_until_ns = min(self._taken_until_ns or wall_ns, wall_ns)
+            self._commit_at(wall_ns, force=True)
+            self._status.covered_since_ns = self._heard_until_ns = self._taken_until_ns = now_ns
+        self._commit_at(now_ns, force=force)
+
+    def _commit_at(self, now_ns: int, *, force: bool) -> None:
         events = self._joiner.events
         waited_ns = now_ns - self._last_commit_ns
         due = events >= MAX_BATCH or (events and waited_ns >= BATCH_WAIT_S * SECOND_NS) or waited_ns < 0

@@ -2,91 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from tests.fakes import ALICE_SCID, BOB, BOB_LARGE_SCID, BOB_SMALL_SCID, running_lnd
+from tests.fakes import ALICE_SCID, BOB, BOB_SMALL_SCID, running_lnd
+from tests.integration.ingest.live import (
+    EVER,
+    QUICK,
+    collecting,
+    covered,
+    flows,
+    forward,
+    refusals,
+    until,
+)
 
 from lnflow.domain.causes import Cause
 from lnflow.domain.errors import ConfigurationError
 from lnflow.domain.time import SystemClock
-from lnflow.ingest.collector import Collector, CollectorTimes
-from lnflow.ingest.status import StreamState
+from lnflow.ingest.collector import Collector
 from lnflow.nodes.lnd.discovery import LndOptions, discover
 from lnflow.nodes.lnd.reader import LndReader
-from lnflow.simulation.lnd_server import LndServer, Personality
+from lnflow.simulation.lnd_server import Personality
 from lnflow.store.reading import StoreReader
-from lnflow.store.records import FlowRow
 from lnflow.store.writing import StoreWriter
-
-QUICK = CollectorTimes(
-    listing_s=0.2, policies_s=0.2, history_s=0.2, lease_s=0.2, proof_s=0.1, backoff_first_s=0.05, backoff_most_s=0.2
-)
-EVER = (0, 2**62)
-Circuit = tuple[int, int]
-
-
-async def until(condition: Callable[[], object], what: str, deadline_s: float = 20.0) -> None:
-    """Wait for a condition, failing with its name."""
-    clock = asyncio.get_running_loop()
-    end = clock.time() + deadline_s
-    while not condition():
-        if clock.time() > end:
-            pytest.fail(f"waited {deadline_s} s for: {what}")
-        await asyncio.sleep(0.01)
-
-
-@contextlib.asynccontextmanager
-async def collecting(lnd: LndServer, database: Path, *, max_queued: int = 100_000) -> AsyncIterator[Collector]:
-    """Run a collector until the block ends, then let it store what it has."""
-    connection = discover(LndOptions(lnd_dir=lnd.directory.path, grpc_host=lnd.target, network="regtest"))
-    reader = LndReader(connection)
-    with StoreWriter(database, "router") as writer:
-        collector = Collector(reader, writer, SystemClock(), times=QUICK, max_queued=max_queued)
-        task = asyncio.create_task(collector.run())
-        try:
-            await until(lambda: task.done() or collector.status.stream is StreamState.STREAMING, "the stream")
-            yield collector
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-            await reader.close()
-
-
-def flows(database: Path) -> dict[int | None, FlowRow]:
-    with StoreReader(database) as store:
-        scids = {c.channel_id: c.scid for c in store.channels(EVER[1])}
-        return {scids.get(f.chan): f for f in store.flows(*EVER)}
-
-
-def covered(database: Path) -> tuple[tuple[int, int], ...]:
-    with StoreReader(database) as store:
-        return store.coverage(*EVER).intervals
-
-
-def refusals(database: Path) -> dict[str, int]:
-    with StoreReader(database) as store:
-        counts: dict[str, int] = {}
-        for row in store.refusals(*EVER):
-            name = Cause(row.cause).text
-            counts[name] = counts.get(name, 0) + row.attempts
-        return counts
-
-
-def forward(lnd: LndServer, amount_msat: int, *, out: int = BOB_LARGE_SCID, fee_msat: int = 10_000_000) -> Circuit:
-    """Let Alice send an HTLC; return its circuit."""
-    forwarding = lnd.node.forward_htlc(
-        in_scid=ALICE_SCID,
-        requested_out=out,
-        amount_in_msat=amount_msat + fee_msat,
-        amount_out_msat=amount_msat,
-        now_ns=lnd.clock_ns(),
-    )
-    return forwarding.key
 
 
 async def test_settled_forwards_and_refusals_are_stored_to_the_msat(tmp_path: Path) -> None:
