@@ -9,12 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 from msgspec import Struct
 
 from lnflow.domain.channel import ChannelPolicies, NodeInfo
 from lnflow.domain.errors import ConfigurationError, InputError
-from lnflow.domain.htlc import Attempt, Forward, StreamEnded, Subscribed
+from lnflow.domain.htlc import (
+    Attempt,
+    DownstreamFailed,
+    Forward,
+    HtlcEvent,
+    Offered,
+    Refused,
+    Resolved,
+    Settled,
+    StreamEnded,
+    Subscribed,
+)
 from lnflow.domain.time import Clock
 from lnflow.ingest.files.items import (
     Aliases,
@@ -148,6 +160,21 @@ class _FileWriter:
         for rejected in chunk.rejected:
             self._reject(rejected)
         add, coverage = self._joiner.add, self._coverage
+        if _EVENTS.issuperset(map(type, chunk.items)):  # the hot path: a chunk of an event log
+            events = cast("list[HtlcEvent]", chunk.items)
+            times = [event.at_ns for event in events]
+            if times:
+                coverage.instant(min(times))
+                coverage.instant(max(times))
+            for event in events:
+                add(event)
+        else:
+            self._take_mixed(chunk)
+        if self._joiner.events >= BATCH_EVENTS:
+            self._flush()
+
+    def _take_mixed(self, chunk: Chunk) -> None:
+        coverage = self._coverage
         for position, item in zip(chunk.positions, chunk.items, strict=True):
             if isinstance(item, (Subscribed, StreamEnded)):
                 coverage.boundary(item)
@@ -162,9 +189,7 @@ class _FileWriter:
                 self._joiner.add_attempt(item)
             else:
                 coverage.instant(item.at_ns)
-                add(item)
-        if self._joiner.events >= BATCH_EVENTS:
-            self._flush()
+                self._joiner.add(item)
 
     def finish(self, reading: Reading) -> None:
         """Write what is left, with the file's coverage and what was counted."""
@@ -268,6 +293,7 @@ class _LogCoverage:
             self._since_ns = item.at_ns
 
 
+_EVENTS = frozenset({Offered, Settled, DownstreamFailed, Refused, Resolved})
 _Facts = (ChannelSnapshot, ClosedChannels, PolicyRecord, NodeInfo, Aliases, Coverage, ReportedFees)
 
 
