@@ -12,6 +12,7 @@ from lnflow.advice.documents import (
     AttemptsDocument,
     CauseDocument,
     DownstreamDocument,
+    MarginalGain,
     NodeDocument,
     Opportunity,
     OpportunityChannel,
@@ -27,6 +28,7 @@ from lnflow.advice.recommend import idle_sources, outbound_ppm, recommend
 from lnflow.advice.verdict import judge
 from lnflow.analysis.facts import NodeFacts, Window, WindowFacts
 from lnflow.analysis.findings import Finding, Findings, find
+from lnflow.analysis.marginal import gain_curve
 from lnflow.domain.causes import Problem
 from lnflow.domain.scid import scid_text
 from lnflow.domain.time import iso_utc
@@ -39,7 +41,7 @@ VIEWS: dict[View, frozenset[Problem]] = {
     "capacity": frozenset({Problem.SIZE, Problem.SLOTS}),
 }
 
-_NAMES: dict[Problem, ProblemName] = {
+PROBLEM_NAMES: dict[Problem, ProblemName] = {
     Problem.LIQUIDITY: "liquidity",
     Problem.OFFLINE: "offline",
     Problem.SIZE: "size",
@@ -109,7 +111,7 @@ def analyze(facts: WindowFacts, selection: Selection) -> AnalyzeDocument:
         ),
         totals=_totals(found),
         opportunities=[
-            _opportunity(rank, finding, recommend(finding, sources, covered))
+            opportunity_of(rank, finding, recommend(finding, sources, covered), covered)
             for rank, finding in enumerate(selection.choose(material), start=1)
         ],
         verdict=None if material else judge(facts, found),
@@ -141,7 +143,7 @@ def _totals(found: Findings) -> TotalsDocument:
     )
 
 
-def _opportunity(rank: int, finding: Finding, recommendation: Recommendation) -> Opportunity:
+def opportunity_of(rank: int, finding: Finding, recommendation: Recommendation, covered_s: float) -> Opportunity:
     some = finding.channels[0] if finding.channels else None
     parts = finding.urgency
     asked_for = finding.attempts_by_channel
@@ -161,7 +163,7 @@ def _opportunity(rank: int, finding: Finding, recommendation: Recommendation) ->
             for c in finding.channels
             if not c.closed or c.channel_id in asked_for
         ],
-        cause=_NAMES[finding.problem],
+        cause=PROBLEM_NAMES[finding.problem],
         confidence=finding.confidence,
         attempts=finding.attempts,
         attempted_msat=finding.attempted_msat,
@@ -179,6 +181,14 @@ def _opportunity(rank: int, finding: Finding, recommendation: Recommendation) ->
             revenue=round(parts.revenue, 1), frequency=round(parts.frequency, 1), rate=round(parts.rate, 1)
         ),
         current_outbound_fee_ppm=outbound_ppm(finding),
-        marginal_gain=[],
+        marginal_gain=[
+            MarginalGain(
+                added_sat=g.added_msat // 1000,
+                gain_per_month_msat=g.gain_msat,
+                low_msat=g.low_msat,
+                high_msat=g.high_msat,
+            )
+            for g in gain_curve(finding, covered_s)
+        ],
         recommendation=recommendation,
     )

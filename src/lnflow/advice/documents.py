@@ -26,6 +26,7 @@ Action = Literal[
 ]
 GroupKey = Literal["cause", "peer", "channel", "in_peer", "pair", "hour"]
 CheckStatus = Literal["ok", "warn", "fail"]
+AdviceStatus = Literal["open", "taken", "expired", "withdrawn"]
 FlowClass = Literal["source", "sink", "balanced", "dormant"]
 
 
@@ -143,6 +144,67 @@ class Opportunity(Document, frozen=True, kw_only=True):
     current_outbound_fee_ppm: int | None
     marginal_gain: list[MarginalGain]
     recommendation: Recommendation
+
+
+class Layer(Document, frozen=True, kw_only=True):
+    """One step from attempts to the expected figure; what is not known of a step is null."""
+
+    name: str
+    count: int | None
+    amount_msat: int | None
+    fee_msat: int | None
+    rule: str
+
+
+class WishDocument(Document, frozen=True, kw_only=True):
+    """One refused demand; `paid_msat` is what its later tries paid after all."""
+
+    first_at: str
+    last_at: str
+    in_channel: str | None
+    channel: str | None
+    cause: str
+    attempts: int
+    amount_out_msat: int | None
+    offered_fee_msat: int | None
+    paid_msat: int
+    fate: Literal["unserved", "served_later", "probe", "beyond_balance", "senders_fault"]
+
+
+class ChanceRow(Document, frozen=True, kw_only=True):
+    """Unserved demands of one size, and what became of such as were passed on to the same peer."""
+
+    from_sat: int
+    below_sat: int | None
+    demands: int
+    open_fee_msat: int
+    prior: float
+    settled: int
+    failed: int
+    reach: float
+    chance: float
+
+
+class ChanceDocument(Document, frozen=True, kw_only=True):
+    """`prior` is the node's average, `result` the mean over the open fees."""
+
+    prior: float
+    evidence: list[ChanceRow]
+    result: float | None
+
+
+class WhyDocument(Document, frozen=True, kw_only=True):
+    schema_version: str = SCHEMA_VERSION
+    window: WindowDocument
+    coverage: float
+    opportunity: Opportunity
+    layers: list[Layer]
+    demands: list[WishDocument]
+    chance: ChanceDocument
+    formulas: list[str]
+    other_causes: list[ProblemName]
+    """What else was refused for the same peer; `--cause` shows it."""
+    notes: list[Note]
 
 
 class Note(Document, frozen=True, kw_only=True):
@@ -339,6 +401,53 @@ class ReportDocument(AnalyzeDocument, frozen=True, kw_only=True):
     profit: list[ChannelProfit]
     peer_profit: list[PeerProfit]
     node_profit: ProfitDocument
+
+
+class GainDocument(Document, frozen=True, kw_only=True):
+    """What a recommendation promised per month, with its range; null where it had too little evidence."""
+
+    gain_per_month_msat: int | None
+    low_msat: int | None
+    high_msat: int | None
+
+
+class MeasuredGain(Document, frozen=True, kw_only=True):
+    gain_per_month_msat: int
+    low_msat: int
+    high_msat: int
+
+
+class AdviceItem(Document, frozen=True, kw_only=True):
+    """A recommendation as it was given, and what became of it."""
+
+    id: int
+    given_at: str
+    peer_pubkey: str | None
+    peer_alias: str | None
+    cause: str
+    recommendation: Recommendation
+    status: AdviceStatus
+    taken_at: str | None
+    marked: bool
+    """The operator said so; else it was told from balances, prices or channels."""
+    expected: GainDocument
+    measured: MeasuredGain | None
+    not_measured: str | None
+    """Why there is no measured effect yet; null if there is one, or nothing was taken."""
+
+
+class AdviceScore(Document, frozen=True, kw_only=True):
+    given: int
+    taken: int
+    measured: int
+    inside_range: int
+
+
+class AdviceDocument(Document, frozen=True, kw_only=True):
+    schema_version: str = SCHEMA_VERSION
+    node: NodeDocument
+    items: list[AdviceItem]
+    score: AdviceScore
 
 
 class Check(Document, frozen=True, kw_only=True):

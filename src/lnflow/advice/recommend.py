@@ -13,6 +13,7 @@ from lnflow.advice.documents import Action, Recommendation
 from lnflow.advice.wording import sats
 from lnflow.analysis.facts import ChannelFacts
 from lnflow.analysis.findings import Finding
+from lnflow.analysis.marginal import gain_of
 from lnflow.analysis.month import MIN_COVERED_S, MIN_DEMANDS, per_month_msat
 from lnflow.domain.causes import Cause, Problem
 from lnflow.domain.fees import PPM
@@ -28,7 +29,7 @@ def recommend(finding: Finding, sources: Sequence[ChannelFacts], covered_s: floa
         return _investigate(finding, "The channels with this peer are closed: what was asked for speaks for a new one.")
     match finding.problem:
         case Problem.LIQUIDITY:
-            return _more_outbound(finding, sources)
+            return _more_outbound(finding, sources, covered_s)
         case Problem.SIZE:
             return _larger(finding)
         case Problem.FEE:
@@ -85,14 +86,14 @@ def outbound_ppm(finding: Finding) -> int | None:
     return channel.ours.fee_ppm if channel is not None and channel.ours is not None else None
 
 
-def _more_outbound(finding: Finding, sources: Sequence[ChannelFacts]) -> Recommendation:
+def _more_outbound(finding: Finding, sources: Sequence[ChannelFacts], covered_s: float) -> Recommendation:
     channel = recommended_channel(finding)
-    wanted_msat = max(round(finding.open_msat * (finding.settle_chance or 0.0)), finding.largest_msat or 0)
+    wanted_msat = max(finding.flow_msat, finding.largest_likely_msat)
     if channel is None or not wanted_msat:
         return _investigate(finding, "The refused amounts are not known: nothing to size a rebalance by.")
     room_msat = channel.remote_msat
     amount_sat = -(-(wanted_msat if room_msat is None else min(wanted_msat, room_msat)) // 1000)
-    max_ppm = int(finding.value.expected_msat * PPM // max(finding.open_msat, 1))
+    max_ppm = int(gain_of(finding, amount_sat * 1000, covered_s) * PPM / (amount_sat * 1000)) if amount_sat else 0
     if not max_ppm:
         return _investigate(
             finding, "More outbound balance would serve this, but it brings less than a rebalance costs (below 1 ppm)."

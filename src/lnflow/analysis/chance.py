@@ -40,10 +40,10 @@ class Chance(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def variance(self) -> float:
-        """Of the mean, `reach` itself in doubt by half of what it takes away."""
+        """Of the mean; `reach` is itself in doubt by as much as it says, or half of what it takes away if less."""
         n = self.alpha + self.beta
         share = self.alpha / n
-        doubt = 0.5 * (1 - self.reach) * share
+        doubt = min(self.reach, 0.5 * (1 - self.reach)) * share
         return self.reach**2 * share * (1 - share) / (n + 1) + doubt * doubt
 
 

@@ -104,6 +104,23 @@ class DemandGroup(Struct, frozen=True, kw_only=True, gc=False):
         return min(self.open_msat, 2 * self.open_msat // self.unserved)
 
 
+class WishFacts(Struct, frozen=True, kw_only=True, gc=False):
+    """One refused wish; `paid_msat` is what its later tries paid us after all."""
+
+    in_channel_id: int
+    channel_id: int
+    cause: Cause
+    circumstance: Circumstance
+    oversize: bool
+    first_ns: int
+    last_ns: int
+    attempts: int
+    amount_out_msat: int | None
+    fee_msat: int | None
+    paid_msat: int
+    recovered: bool
+
+
 class EndGroup(Struct, frozen=True, kw_only=True, gc=False):
     """What became of the wishes that we passed on at once by one channel, seen live in covered time.
 

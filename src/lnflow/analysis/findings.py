@@ -12,7 +12,7 @@ from typing import TypeVar
 from msgspec import Struct
 
 from lnflow.analysis.chance import Chance, Ends, SettleChances
-from lnflow.analysis.facts import ChannelFacts, DemandGroup, WindowFacts
+from lnflow.analysis.facts import ChannelFacts, DemandGroup, WindowFacts, WishFacts
 from lnflow.analysis.month import per_month_msat
 from lnflow.analysis.problems import MODEL_DOUBT, PROBLEM_CONFIDENCE, UNCOVERED_DOUBT, is_missed, problem_of
 from lnflow.analysis.urgency import Urgency, urgency
@@ -61,6 +61,11 @@ class Finding(Struct, frozen=True, kw_only=True):
         pairs = zip(self.groups, self.chances, strict=True)
         return sum(g.open_fee_msat * c.mean for g, c in pairs if c is not None) / self.open_fee_msat
 
+    def holds(self, wish: WishFacts) -> bool:
+        """Return whether a wish is one of this finding's."""
+        channel = next((c for c in self.channels if c.channel_id == wish.channel_id), None)
+        return (channel is not None or not self.channels) and problem_of(wish, channel) is self.problem
+
     @property
     def attempted_msat(self) -> int:
         return sum(g.attempted_msat for g in self.groups)
@@ -83,6 +88,18 @@ class Finding(Struct, frozen=True, kw_only=True):
     def largest_msat(self) -> int | None:
         """No servable wish is larger (see `DemandGroup.largest_msat`)."""
         return max((g.largest_msat for g in self.groups if is_missed(g) and g.largest_msat), default=None)
+
+    @property
+    def flow_msat(self) -> int:
+        """What would have left in the covered time, had all servable wishes been passed on."""
+        pairs = zip(self.groups, self.chances, strict=True)
+        return round(sum(g.open_msat * c.mean for g, c in pairs if c is not None) * self.circumstances.factor)
+
+    @property
+    def largest_likely_msat(self) -> int:
+        """No servable wish that more likely settles than not is larger; 0 if there is none."""
+        pairs = zip(self.groups, self.chances, strict=True)
+        return max((g.largest_msat or 0 for g, c in pairs if c is not None and c.mean >= 0.5), default=0)
 
     @property
     def without_amount(self) -> int:
@@ -112,6 +129,8 @@ class Findings(Struct, frozen=True, kw_only=True):
     total: Value
     per_month_msat: int | None
     naive_msat: int
+    average_chance: float
+    """Of the whole node: wishes that settled, of those that we passed on."""
     noise_attempts: int
     """Refusals for channels that are not ours, or no longer: nobody's opportunity."""
 
@@ -173,6 +192,7 @@ def find(facts: WindowFacts) -> Findings:
             total.expected_msat, facts.scope.coverage.covered_s, sum(f.servable for f in found)
         ),
         naive_msat=sum(r.offered_fee_msat for r in facts.refusals),
+        average_chance=node.average,
         noise_attempts=noise,
     )
 

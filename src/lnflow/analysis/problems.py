@@ -6,7 +6,9 @@ downtime is stored, an underpaid fee is ours only if the sender had time to hear
 
 from __future__ import annotations
 
-from lnflow.analysis.facts import ChannelFacts, DemandGroup
+from typing import Literal
+
+from lnflow.analysis.facts import ChannelFacts, DemandGroup, WishFacts
 from lnflow.domain.causes import Cause, Circumstance, Problem
 
 # Refusals that the sender has to mend (or that are somebody's game): shown, never counted as missed.
@@ -22,10 +24,12 @@ SENDERS_FAULT = frozenset(
     }
 )
 
+Fate = Literal["unserved", "served_later", "probe", "beyond_balance", "senders_fault"]
+
 _ABSENT_LINK = frozenset({Cause.UNKNOWN_NEXT_PEER, Cause.LINK_NOT_ELIGIBLE})
 
 
-def problem_of(group: DemandGroup, channel: ChannelFacts | None) -> Problem | None:
+def problem_of(group: DemandGroup | WishFacts, channel: ChannelFacts | None) -> Problem | None:
     """Return the problem, or None for what is nobody's opportunity.
 
     None means a channel that is not ours (an invented id), or an absent link that is closed by now: whether it
@@ -54,7 +58,7 @@ def problem_of(group: DemandGroup, channel: ChannelFacts | None) -> Problem | No
             return Problem.OTHER
 
 
-def is_missed(group: DemandGroup) -> bool:
+def is_missed(group: DemandGroup | WishFacts) -> bool:
     """Return whether open wishes of the group could have been income.
 
     Not for the sender's own faults, not for who only looks for our balance, and not for what the balance of the
@@ -64,6 +68,17 @@ def is_missed(group: DemandGroup) -> bool:
         Circumstance.PROBE,
         Circumstance.BALANCE_SHORT,
     )
+
+
+def fate_of(wish: WishFacts) -> Fate:
+    """Return what became of a wish, or why it counts for nothing."""
+    if wish.circumstance is Circumstance.PROBE:
+        return "probe"
+    if wish.recovered:
+        return "served_later"
+    if wish.circumstance is Circumstance.BALANCE_SHORT:
+        return "beyond_balance"
+    return "unserved" if is_missed(wish) else "senders_fault"
 
 
 # How sure we are that the problem is the one named, before the amount of evidence is considered.

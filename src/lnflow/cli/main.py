@@ -14,6 +14,8 @@ COMMANDS = {
     "demo": ("lnflow.cli.demo", "Run a simulated node through the whole pipeline and show what it missed."),
     "monitor": ("lnflow.cli.monitor", "Record a node's HTLC events, with a live view."),
     "analyze": ("lnflow.cli.analyze", "Rank what the node failed to earn, and what would mend it."),
+    "why": ("lnflow.cli.why", "Show the working behind one peer's figure."),
+    "advice": ("lnflow.cli.advice", "List what was advised, what of it was taken, and what it brought."),
     "report": ("lnflow.cli.report", "Write the whole analysis as text or JSON."),
     "import": ("lnflow.cli.imports", "Read saved events, histories and channel listings."),
     "failures": ("lnflow.cli.failures", "Count refusals by cause, peer, channel, pair or hour."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from lnflow.analysis.facts import (
     ChannelFacts,
@@ -19,6 +19,7 @@ from lnflow.analysis.facts import (
     SettledTotal,
     Window,
     WindowFacts,
+    WishFacts,
 )
 from lnflow.domain.causes import Cause, Circumstance, Outcome
 from lnflow.domain.time import SECOND_NS
@@ -110,6 +111,30 @@ def load_window(store: FailureStatsStore, window: Window) -> WindowFacts:
             channels=load_channels(store, until_ns),
             flows=channel_flows(flows, ()),
         )
+
+
+MOST_WISHES = 1_000  # of one peer and all causes, the largest; a face shows fewer
+
+
+def load_wishes(store: FailureStatsStore, window: Window, channel_ids: Sequence[int]) -> list[WishFacts]:
+    """Return the largest refused wishes for some channels."""
+    return [
+        WishFacts(
+            in_channel_id=w.in_chan,
+            channel_id=w.out_chan,
+            cause=Cause(w.cause),
+            circumstance=Circumstance(w.circumstance),
+            oversize=bool(w.oversize),
+            first_ns=w.first_ns,
+            last_ns=w.last_ns,
+            attempts=w.attempts,
+            amount_out_msat=w.amount_out_msat,
+            fee_msat=w.fee_msat,
+            paid_msat=w.paid_msat,
+            recovered=w.recovered_ns is not None,
+        )
+        for w in store.wishes(window.since_ns, window.until_ns, channel_ids, MOST_WISHES)
+    ]
 
 
 def load_channels(store: FailureStatsStore, at_ns: int) -> tuple[ChannelFacts, ...]:

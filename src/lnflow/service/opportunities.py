@@ -17,10 +17,13 @@ from lnflow.advice.documents import (
     FailuresDocument,
     GroupKey,
     Note,
+    ProblemName,
     ReportDocument,
+    WhyDocument,
 )
 from lnflow.advice.failure_table import failure_rows
 from lnflow.advice.notes import window_notes
+from lnflow.advice.why import explain
 from lnflow.analysis.facts import Window
 from lnflow.domain.errors import ConfigurationError
 from lnflow.domain.scid import parse_scid
@@ -63,6 +66,11 @@ class OpportunityService:
     def analyze(self, window: Window, selection: Selection) -> AnalyzeDocument:
         """Return the opportunities of a window."""
         return analyze(loading.load_window(self._store, window), selection)
+
+    def why(self, window: Window, ident: str, cause: ProblemName | None = None) -> WhyDocument:
+        """Return the working behind one peer's opportunity; `ident` is the peer or one of its channels."""
+        facts = loading.load_window(self._store, window)
+        return explain(facts, ident, cause, lambda chans: loading.load_wishes(self._store, window, chans))
 
     def failures(self, window: Window, by: GroupKey) -> FailuresDocument:
         """Return our own refusals in a window by one key."""
