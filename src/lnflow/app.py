@@ -15,19 +15,23 @@ from lnflow.domain.time import Clock, SystemClock
 from lnflow.ingest.cln_collector import ClnCollector
 from lnflow.ingest.collector import Collector
 from lnflow.ingest.status import CollectorStatus
+from lnflow.nodes.cln.controllers import SoleFeeWriter
 from lnflow.nodes.cln.discovery import connect
 from lnflow.nodes.cln.facts import NodeFacts
+from lnflow.nodes.cln.fee_facts import ClnFeeFacts
+from lnflow.nodes.cln.fee_writer import ClnFeeWriter
 from lnflow.nodes.cln.forwards import ForwardReader
 from lnflow.nodes.cln.history import NodeHistory
 from lnflow.nodes.cln.live import LiveForwards
-from lnflow.nodes.cln.methods import READ_METHODS
+from lnflow.nodes.cln.methods import FEE_METHODS, READ_METHODS
+from lnflow.nodes.cln.reader import ClnReader
 from lnflow.nodes.cln.rpc import ClnRpc
 from lnflow.nodes.lnd.credentials import LNDCONNECT_SCHEME, LndConnection
 from lnflow.nodes.lnd.discovery import LndOptions, discover
 from lnflow.nodes.lnd.fee_facts import LndFeeFacts
 from lnflow.nodes.lnd.fee_writer import FEES_MACAROON, LndFeeWriter, fee_bake_command
 from lnflow.nodes.lnd.reader import LndReader
-from lnflow.nodes.port import NodeReader
+from lnflow.nodes.port import FeeWriter, NodeReader
 from lnflow.service.pricing import PolicyService
 from lnflow.store.writing import StoreWriter
 
@@ -160,6 +164,57 @@ class ClnCollection(Collection):
         collector = ClnCollector(self._rpc, live, writer, self._clock, on_change=self._on_change)
         self.status = collector.status
         await collector.run()
+
+
+@contextlib.asynccontextmanager
+async def cln_policy_service(
+    reach: NodeSettings,
+    *,
+    config: str,
+    database: Path,
+    node_name: str,
+    stored_name: str | None,
+    lightning_dir: str | Path | None = None,
+    fee_rune_file: str | Path | None = None,
+    hand_over: bool = False,
+    strict: bool | None = None,
+    clock: Clock | None = None,
+) -> AsyncIterator[PolicyService]:
+    """Lend the policy engine over a Core Lightning node; writing goes by its own list of methods, and its own rune.
+
+    `hand_over` asks CLBOSS and feeadjuster to let go while the service lives; else their peers are refused.
+    """
+    clock = clock or SystemClock()
+
+    def open_rpc(allowed: frozenset[str], rune_file: str | Path | None) -> ClnRpc:
+        return connect(
+            allowed=allowed,
+            lightning_dir=lightning_dir or reach.lightning_dir,
+            url=None if lightning_dir is not None else reach.url,
+            rune_file=rune_file,
+            network=reach.network,
+        )
+
+    def open_fees() -> FeeWriter:
+        rpc = open_rpc(FEE_METHODS, fee_rune_file)
+        return SoleFeeWriter(ClnFeeWriter(rpc, clock), rpc, hand_over=hand_over)
+
+    reader = ClnReader(lambda: open_rpc(READ_METHODS, reach.rune_file), clock)
+    try:
+        await reader.wait_until_ready()
+        yield PolicyService(
+            config=config,
+            node_name=node_name,
+            database=database,
+            stored_name=stored_name,
+            clock=clock,
+            reader=reader,
+            further=ClnFeeFacts(reader.rpc, clock),
+            make_writer=open_fees,
+            strict=strict,
+        )
+    finally:
+        await reader.close()
 
 
 @contextlib.asynccontextmanager

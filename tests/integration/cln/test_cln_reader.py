@@ -20,11 +20,12 @@ from lnflow.domain.errors import InputError, NodeRefused, NodeUnavailable
 from lnflow.domain.htlc import DownstreamFailed, Forward, Offered, Refused, Settled, StreamEvent, Subscribed
 from lnflow.domain.scid import parse_scid, scid_text
 from lnflow.domain.time import SystemClock
+from lnflow.nodes.cln.fee_facts import ClnFeeFacts
 from lnflow.nodes.cln.fee_writer import ClnFeeWriter
 from lnflow.nodes.cln.methods import FEE_METHODS, READ_METHODS
 from lnflow.nodes.cln.reader import ClnReader
 from lnflow.nodes.cln.socket import SocketRpc
-from lnflow.nodes.port import ChannelEventKind, FeeWriter, NodeReader
+from lnflow.nodes.port import ChannelEventKind, FeeFacts, FeeWriter, NodeReader
 from lnflow.simulation.lightningd.personality import V24_11
 from lnflow.simulation.lightningd.socket_server import SocketServer
 
@@ -218,3 +219,19 @@ async def test_transactions_have_the_bookkeepers_fee(reader: ClnReader, network:
     assert (found.txid, found.fee_sat, found.block_height) == (ours, 328, 500)
     assert (found.outputs, found.spends) == (((0, 5000),), (f"{'cc' * 32}:3",))
     assert await reader.list_transactions(501) == []
+
+
+async def test_the_graph_and_fee_rates_for_pricing(server: SocketServer, network: Network) -> None:
+    facts: FeeFacts = ClnFeeFacts(SocketRpc(server.path, allowed=READ_METHODS), SystemClock())
+    edges = await facts.list_edges()
+    assert sorted(capacity for _, _, capacity in edges) == [2_000_000, 4_000_000, 5_000_000, 16_000_000]
+    asked = len(server._commands.calls)
+    assert await facts.list_edges() == edges
+    assert len(server._commands.calls) == asked
+    sizes = await facts.list_node_sizes([network.bc1.peer_id, "02" + "00" * 32])
+    assert sizes == {network.bc1.peer_id: (2, 7_000_000)}
+    assert [await facts.feerate_sat_per_vb(n) for n in (1, 6, 10, 1000)] == [20.0, 12.0, 12.0, 2.0]
+    network.node.feerates_perkb = {}
+    with pytest.raises(NodeUnavailable, match="no estimates"):
+        await facts.feerate_sat_per_vb(6)
+    await facts.close()

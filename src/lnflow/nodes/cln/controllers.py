@@ -13,9 +13,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from lnflow.domain.channel import Policy
 from lnflow.domain.errors import NodeRefused
+from lnflow.nodes.cln.fee_writer import ClnFeeWriter
 from lnflow.nodes.cln.rpc import ClnRpc
-from lnflow.nodes.cln.wire import HelpReply
+from lnflow.nodes.cln.wire import HelpReply, PeerChannel
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +53,51 @@ async def find_controllers(rpc: ClnRpc) -> FeeControllers:
     rows = (await rpc.call("help", {}, HelpReply)).help
     commands = {row.command.split()[0] for row in rows if row.command}
     return FeeControllers(clboss="clboss-unmanage" in commands, feeadjuster="feeadjuster-toggle" in commands)
+
+
+class SoleFeeWriter:
+    """A `FeeWriter` that never fights: it writes to peers that nobody else sets fees for.
+
+    With `hand_over` the others are asked to let go, until `close`; without, such a change is refused with the
+    remedy.  For one-shot commands the latter: what is handed over must be given back.
+    """
+
+    def __init__(self, writer: ClnFeeWriter, rpc: ClnRpc, *, hand_over: bool) -> None:
+        self._writer = writer
+        self._rpc = rpc
+        self._hand_over = hand_over
+        self._taken = HandOver(rpc)
+        self._controllers: FeeControllers | None = None
+        self._peers: dict[str, str] = {}
+
+    async def write_policy(self, channel_point: str, old: Policy, new: Policy) -> str | None:
+        if (refusal := await self._others_in_the_way(channel_point)) is not None:
+            return refusal
+        return await self._writer.write_policy(channel_point, old, new)
+
+    async def set_enabled(self, channel_point: str, enabled: bool) -> str | None:
+        return await self._writer.set_enabled(channel_point, enabled)
+
+    async def close(self) -> None:
+        """Give back what was handed over."""
+        try:
+            await self._taken.release()
+        finally:
+            await self._writer.close()
+
+    async def _others_in_the_way(self, channel_point: str) -> str | None:
+        if self._controllers is None:
+            self._controllers = await find_controllers(self._rpc)
+            if self._controllers.names:
+                async for batch in self._rpc.elements("listpeerchannels", {}, "channels", PeerChannel):
+                    self._peers.update({c.channel_id: c.peer_id for c in batch if c.channel_id is not None})
+        peer = self._peers.get(channel_point)
+        if peer is None:
+            return None
+        if self._hand_over:
+            await self._taken.take([peer], self._controllers)
+            return None
+        return await self._taken.why_not(peer, self._controllers)
 
 
 class HandOver:
@@ -93,6 +140,15 @@ class HandOver:
         if self._feeadjuster_was_on:
             await self._rpc.call("feeadjuster-toggle", {"value": True}, _ToggleReply)
             self._feeadjuster_was_on = False
+
+    async def why_not(self, peer: str, controllers: FeeControllers) -> str | None:
+        """Return who else sets this peer's fees and how to end that, None if nobody does."""
+        if controllers.clboss and FEE_TAG not in (tags := (await self._tags()).get(peer, frozenset())):
+            wanted = ",".join(sorted(tags | {FEE_TAG}))
+            return f"CLBOSS sets this peer's fees: lightning-cli clboss-unmanage {peer} {wanted}"
+        if controllers.feeadjuster:
+            return "feeadjuster sets fees here: lightning-cli feeadjuster-toggle false, or stop that plugin"
+        return None
 
     async def _tags(self) -> dict[str, frozenset[str]]:
         status = await self._rpc.call("clboss-status", {}, _ClbossStatus)

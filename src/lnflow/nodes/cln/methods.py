@@ -8,6 +8,7 @@ READ_METHODS = frozenset(
     {
         "autoclean-status",
         "bkpr-listincome",
+        "feerates",
         "getinfo",
         "help",
         "listchannelmoves",

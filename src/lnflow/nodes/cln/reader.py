@@ -40,11 +40,11 @@ class ClnReader:
         poll_s: float = 30.0,
     ) -> None:
         self._open_rpc = open_rpc
-        self._rpc = open_rpc()
+        self.rpc = open_rpc()
         self._clock = clock
         self._start_patience_s = start_patience_s
         self._poll_s = poll_s
-        self.facts = NodeFacts(self._rpc)
+        self.facts = NodeFacts(self.rpc)
 
     async def wait_until_ready(self) -> None:
         """Return when lightningd answers; its socket appears some seconds after its start."""
@@ -80,7 +80,7 @@ class ClnReader:
 
     async def forwards_since(self, since_ns: int, *, page_size: int) -> AsyncGenerator[list[Forward], None]:
         """Yield pages of settled forwards at or after `since_ns`, in the order in which they settled."""
-        reader = ForwardReader(self._rpc, self._clock, page_size=page_size)
+        reader = ForwardReader(self.rpc, self._clock, page_size=page_size)
         start = await self._first_update_since(reader, since_ns)
         while True:
             rows = await reader.settled_page(start)
@@ -95,12 +95,12 @@ class ClnReader:
         """Yield our circular payments after a page's `through`; `index` counts the node's channel moves."""
         channels = {c.channel_point: (c.scid, c.peer_pubkey) for c in await self.list_closed_channels()}
         channels |= {c.channel_point: (c.scid, c.peer_pubkey) for c in await self.list_channels()}
-        async with aclosing(circular_payments(self._rpc, index, channels)) as pages:
+        async with aclosing(circular_payments(self.rpc, index, channels)) as pages:
             async for page in pages:
                 yield page
 
     async def list_transactions(self, since_height: int) -> list[WalletTransaction]:
-        return await wallet_transactions(self._rpc, since_height)
+        return await wallet_transactions(self.rpc, since_height)
 
     def htlc_stream(self) -> ClnHtlcStream:
         return ClnHtlcStream(self._open_rpc, self._clock)
@@ -135,7 +135,7 @@ class ClnReader:
             before = now
 
     async def close(self) -> None:
-        await self._rpc.close()
+        await self.rpc.close()
 
     async def _policies(self, pubkey: str) -> dict[tuple[int, str], Policy]:
         listed = [p for c in await self.facts.peer_channels() if (p := channel_policies(c)) is not None]

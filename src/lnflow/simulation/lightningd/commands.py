@@ -34,6 +34,7 @@ class Commands:
             "bkpr-listincome": (("consolidate_fees", "start_time", "end_time"), self._listincome),
             "check": ((), self._unreachable),
             "delforward": (("in_channel", "in_htlc_id", "status"), self._delforward),
+            "feerates": (("style",), self._feerates),
             "getinfo": ((), self._getinfo),
             "help": (("command",), self._help),
             "listchannels": (("short_channel_id", "source", "destination"), self._listchannels),
@@ -228,6 +229,20 @@ class Commands:
     async def _listchannelmoves(self, params: Params) -> dict[str, Any]:
         start, limit = params.number("start", bits=64) or 0, params.number("limit", bits=32)
         return {"channelmoves": self.node.moves[max(0, start - 1) :][:limit]}
+
+    async def _feerates(self, params: Params) -> dict[str, Any]:
+        style = params.choice("style", ("perkb", "perkw")) or params.required_text("style")
+        scale = 1 if style == "perkb" else 4
+        rates = {blocks: rate // scale for blocks, rate in self.node.feerates_perkb.items()}
+        shown: dict[str, Any] = {
+            "min_acceptable": 1000 // scale,
+            "max_acceptable": 1_000_000 // scale,
+            "floor": 1000 // scale,
+            "estimates": [
+                {"blockcount": blocks, "feerate": rate, "smoothed_feerate": rate} for blocks, rate in rates.items()
+            ],
+        }
+        return {style: shown} if rates else {style: shown, "warning_missing_feerates": "no estimates yet"}
 
     async def _listincome(self, params: Params) -> dict[str, Any]:
         return {"income_events": self.node.income_events}

@@ -69,6 +69,7 @@ class FakeNode:
         self.fees_collected_msat = 0
         self.moves: list[dict[str, Any]] = []
         self.network_events: list[dict[str, Any]] = []
+        self.feerates_perkb: dict[int, int] = {2: 20_000, 6: 12_000, 12: 8_000, 100: 2_000}
         self.transactions: list[dict[str, Any]] = []
         self.income_events: list[dict[str, Any]] = []
         self.autoclean_age_s: dict[str, int] = {}
