@@ -401,6 +401,7 @@ class ReportDocument(AnalyzeDocument, frozen=True, kw_only=True):
     profit: list[ChannelProfit]
     peer_profit: list[PeerProfit]
     node_profit: ProfitDocument
+    advice: AdviceScore
 
 
 class GainDocument(Document, frozen=True, kw_only=True):

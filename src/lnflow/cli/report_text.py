@@ -9,6 +9,7 @@ from rich.text import Text
 
 from lnflow.advice.documents import ChannelsDocument, ReportDocument
 from lnflow.advice.wording import sats
+from lnflow.cli.advice_table import draw_score
 from lnflow.cli.channel_tables import draw_channels, draw_profits
 from lnflow.cli.tables import draw_analysis
 
@@ -39,6 +40,9 @@ def draw_report(console: Console, document: ReportDocument) -> None:
         )
     _heading(console, "Profit, by peer")
     draw_profits(console, document.peer_profit, document.node_profit)
+    if document.advice.given:
+        _heading(console, "Our advice so far")
+        draw_score(console, document.advice)
     _heading(console, "Channels")
     draw_channels(
         console,

@@ -29,6 +29,7 @@ from lnflow.domain.errors import ConfigurationError
 from lnflow.domain.scid import parse_scid
 from lnflow.domain.time import Clock, SystemClock
 from lnflow.service import loading
+from lnflow.service.following import ledger_document
 from lnflow.service.profits import load_profits, peer_profit_documents
 from lnflow.service.protocols import FailureStatsStore
 from lnflow.service.windows import WindowChoice, resolve
@@ -144,6 +145,7 @@ class OpportunityService:
             profit=profit_documents(channels),
             peer_profit=listed.peer_profit,
             node_profit=listed.node_profit,
+            advice=ledger_document(self._store, document.node, self._clock.now_ns()).score,
         )
 
 

@@ -10,6 +10,7 @@ from lnflow.advice.documents import ChannelsDocument, FailuresDocument, GroupKey
 from lnflow.analysis.facts import Window
 from lnflow.ingest.status import CollectorStatus
 from lnflow.store.costs import StoredCosts
+from lnflow.store.following import StoredFollowing
 from lnflow.store.records import (
     DemandRow,
     FlowRow,
@@ -42,6 +43,7 @@ class FailureStatsStore(Protocol):
 
     node: StoredNode
     costs: StoredCosts
+    following: StoredFollowing
 
     def consistent(self) -> AbstractContextManager[None]: ...
 

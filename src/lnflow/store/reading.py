@@ -14,6 +14,7 @@ from lnflow.store import sums
 from lnflow.store.channel_facts import load_channels, load_usability
 from lnflow.store.costs import StoredCosts
 from lnflow.store.database import explained, open_reader, snapshot
+from lnflow.store.following import StoredFollowing
 from lnflow.store.intervals import merged, within, without
 from lnflow.store.records import (
     DemandRow,
@@ -42,6 +43,7 @@ class StoreReader:
         try:
             self.node = self._choose(node_name)
             self.costs = StoredCosts(self._con, self.node.node_id)
+            self.following = StoredFollowing(self._con, self.node.node_id)
         except BaseException:
             self._con.close()
             raise
