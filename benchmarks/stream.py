@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
 
@@ -107,7 +108,7 @@ async def _read_bare(node: Node, kept: list[bytes] | None = None) -> None:
     credentials = load_credentials(node.connection)
     channel_credentials = grpc.ssl_channel_credentials(credentials.certificate_pem)
     async with grpc.aio.secure_channel(node.connection.target, channel_credentials) as channel:
-        subscribe = channel.unary_stream(
+        subscribe: Any = channel.unary_stream(
             methods.SUBSCRIBE_HTLC_EVENTS,
             request_serializer=pb.SubscribeHtlcEventsRequest.SerializeToString,
             response_deserializer=None,
@@ -170,7 +171,7 @@ def _storing(scratch: Path, events: EventQueue, status: CollectorStatus) -> Iter
     folder = scratch / "stored"
     folder.mkdir()
     with StoreWriter(folder / "lnflow.sqlite", "node") as writer:
-        thread = WriterThread(writer, events, status, SystemClock())
+        thread = WriterThread(writer, events, status, SystemClock(), steady_ns=time.monotonic_ns)
         yield thread
         thread.stop()
         if thread.failure is not None:
