@@ -1,97 +1,54 @@
-"""The policy daemon: runs at an interval until told to stop; one line a run, for systemd's journal."""
+"""`lnflow policy daemon`: runs at an interval until told to stop; one line a run, for systemd's journal."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
-import signal
-import socket
-import sys
-from collections import Counter
-from contextlib import AbstractAsyncContextManager
+from typing import Unpack
 
-from lnflow.domain.errors import LnflowError, NodeUnavailable
-from lnflow.service.pricing import PolicyService
+import click
 
-logger = logging.getLogger("lnflow.policy")
-
-RETRY_S = 60.0  # after a run that failed; never longer than the interval
+from lnflow.cli.options import Reach, resolve_store
+from lnflow.cli.policy_options import DRY_OPTION, common_options
+from lnflow.cli.policy_service import node_service, policy_path
 
 
-async def run_daemon(
-    lent: AbstractAsyncContextManager[PolicyService],
-    *,
-    act: bool,
-    interval_s: float,
-    runs: int | None = None,
-    as_json: bool = False,
+@click.command("daemon")
+@common_options
+@DRY_OPTION
+@click.option(
+    "--interval",
+    type=click.FloatRange(min=1),
+    default=10.0,
+    show_default=True,
+    metavar="MINUTES",
+    help="Time between two runs.",
+)
+@click.option("--runs", type=click.IntRange(min=1), metavar="N", help="Stop after so many runs.")
+def daemon(
+    config: str | None,
+    compat: str | None,
+    fee_macaroon_path: str | None,
+    database: str | None,
+    node: str | None,
+    settings: str | None,
+    as_json: bool,
+    dry_run: bool,
+    interval: float,
+    runs: int | None,
+    **reach: Unpack[Reach],
 ) -> None:
-    """Apply and judge at every interval until SIGINT, SIGTERM or `runs`.
+    """Apply the file again and again, and take back what hurts; ends at SIGINT or SIGTERM.
 
-    A node that is away or a file that cannot be read ends the run, not the daemon: it tries again.  A node that
-    is away at the start is an error: systemd restarts us.
+    Writes only with 'act = true' under [fees] in the settings, and not with --dry-run; one line a run on standard
+    error, for systemd.
     """
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    async with lent as service:
-        _notify("READY=1")
-        done = 0
-        while not stop.is_set():
-            wait_s = interval_s if await _run_once(service, act=act, as_json=as_json) else min(RETRY_S, interval_s)
-            done += 1
-            if runs is not None and done >= runs:
-                break
-            _notify(f"WATCHDOG=1\nSTATUS={done} runs, the next in {wait_s:.0f} s")
-            try:
-                await asyncio.wait_for(stop.wait(), wait_s)
-            except TimeoutError:
-                continue
-    _notify("STOPPING=1")
+    from lnflow.cli.policy_runs import run_daemon
 
-
-async def _run_once(service: PolicyService, *, act: bool, as_json: bool) -> bool:
-    try:
-        # judged first: what is taken back is in its cool-down when the file is applied again
-        rolled_back = await service.rollback(act=act)
-        document = await service.apply(act=act)
-    except NodeUnavailable as exc:
-        logger.warning("run failed: node away: %s", exc)
-        return False
-    except LnflowError as exc:
-        logger.error("run failed: %s", exc)
-        return False
-    if as_json:
-        from lnflow.cli.printing import print_json
-
-        print_json(document)
-    counts = Counter(c.action for c in document.channels)
-    reverts = sum(bool(c.would_revert) for c in rolled_back.changes)
-    logger.info(
-        "run done: %s channels=%d update=%d none=%d refused=%d skipped=%d error=%d rollback=%d",
-        "dry" if document.dry_run else "applied",
-        len(document.channels),
-        counts["update"],
-        counts["none"] + counts["no_policy"],
-        counts["refused"],
-        counts["skipped"],
-        counts["error"],
-        reverts,
-    )
-    for problem in document.errors:
-        logger.error("%s:%s [%s] %s", problem.file, problem.line, problem.section, problem.text)
-    return True
-
-
-def _notify(message: str) -> None:
-    """Tell systemd, if it runs us (sd_notify)."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if not address:
-        return
-    if address.startswith("@"):
-        address = "\0" + address[1:]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notifier:
-        notifier.sendto(message.encode(), address)
+    target = resolve_store(database, node, settings)
+    path = policy_path(target, config)
+    writes = target.settings.fees.act and not dry_run
+    if not writes:
+        why = "--dry-run is given" if dry_run else "the settings do not say 'act = true' under [fees]"
+        click.echo(f"Nothing will be written: {why}.", err=True)
+    service = node_service(target, reach, path, compat, fee_macaroon_path)
+    asyncio.run(run_daemon(service, act=writes, interval_s=interval * 60, runs=runs, as_json=as_json))

@@ -92,6 +92,11 @@ def draw_status(console: Console, document: StatusDocument) -> None:
         for rule in document.rules:
             table.add_row(Text(rule.section), str(rule.line or "–"), str(rule.channels), rule.last_change or "–")
         console.print(table)
+    if document.daemon is None:
+        console.print("No policy daemon runs.")
+    else:
+        kind = "writes" if document.daemon.acts else "only shows"
+        console.print(f"A policy daemon runs and {kind}; next run: {document.next_run}.")
     draw_report(console, document)
 
 

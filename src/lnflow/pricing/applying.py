@@ -18,6 +18,7 @@ from lnflow.pricing.changes import PolicyValues, values_of
 from lnflow.pricing.decision import Action, Decision, StatusChange
 from lnflow.pricing.documents import WriteResult
 from lnflow.pricing.facts import ChannelFacts
+from lnflow.pricing.pacing import Pacing
 from lnflow.store.fee_journal import DONE, FAILED, ROLLBACK, UNVERIFIED, UPDATE, FeeJournal, NewFeeChange
 
 _HELD_BACK = frozenset({Action.REFUSED, Action.SKIPPED, Action.ERROR})
@@ -52,6 +53,7 @@ async def apply(
     writer: FeeWriter,
     journal: FeeJournal,
     now_ns: Callable[[], int],
+    pacing: Pacing | None = None,
 ) -> Applied:
     """Write the decisions that are updates, in order; note in the journal what was held back.
 
@@ -64,11 +66,13 @@ async def apply(
     calls = Calls()
     errors: dict[str, str] = {}
     stopped: str | None = None
-    for change in updates:
+    for place, change in enumerate(updates):
         point = change.decision.channel_point
         if stopped is not None:
             errors[point] = f"not sent: {stopped}"
             continue
+        if pacing is not None and place > 0:
+            await pacing.wait(len(updates))
         try:
             refusal = await _write(change, writer, calls)
         except (NodeUnavailable, NodeRefused) as exc:

@@ -136,11 +136,21 @@ class StatusRule(Document, frozen=True, kw_only=True):
     last_change: str | None
 
 
+class DaemonDocument(Document, frozen=True, kw_only=True):
+    """The daemon that is alive.  `acts`: it writes to the node."""
+
+    acts: bool
+    interval_s: float
+
+
 class StatusDocument(Document, frozen=True, kw_only=True):
+    """`next_run` and `daemon` are null while no daemon runs."""
+
     config: str | None
     rules: list[StatusRule]
     changes: list[ChangeDocument]
     next_run: str | None
+    daemon: DaemonDocument | None
 
 
 class RollbackDocument(Document, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ from lnflow.pricing.documents import (
     ApplyDocument,
     CallsDocument,
     CheckDocument,
+    DaemonDocument,
     MatchedRule,
     RollbackDocument,
     StatusDocument,
@@ -40,6 +41,7 @@ from lnflow.pricing.gathering.sources import Sources
 from lnflow.pricing.guards import ChannelHistory, Pipeline, guard_all
 from lnflow.pricing.limits import Rails
 from lnflow.pricing.matching.criteria import NOTHING_NEEDED
+from lnflow.pricing.pacing import Pacing
 from lnflow.pricing.rollback import Outcome
 from lnflow.pricing.rolling_back import judge_all, load_record, present_values, reversals
 from lnflow.pricing.running import PastSource, Plan, load_histories, plan_run
@@ -52,6 +54,7 @@ from lnflow.service.policy_documents import (
     tighter,
 )
 from lnflow.store.fee_journal import FeeChange, FeeJournal
+from lnflow.store.policy_daemon import DaemonState, load_daemon_state
 from lnflow.store.reading import StoreReader
 
 WriterMaker = Callable[[], FeeWriter]
@@ -109,13 +112,13 @@ class PolicyService:
             channels=None if plan is None else [decision_document(d) for d in plan.decisions],
         )
 
-    async def apply(self, *, act: bool) -> ApplyDocument:
-        """Return what the file does to every channel; with `act` it is done."""
+    async def apply(self, *, act: bool, pacing: Pacing | None = None) -> ApplyDocument:
+        """Return what the file does to every channel; with `act` it is done, in one go without `pacing`."""
         file = self.load()
         plan = await self._plan(file)
         applied = Applied(results={}, calls=Calls())
         if act:
-            applied = await self._write(plan)
+            applied = await self._write(plan, pacing)
         return ApplyDocument(
             dry_run=not act,
             config=self.config,
@@ -167,7 +170,7 @@ class PolicyService:
             guards=guards,
         )
 
-    async def status(self, next_run: str | None = None) -> StatusDocument:
+    async def status(self) -> StatusDocument:
         """Return the rules with their last changes, and the journal; nothing is asked of the node."""
         file = self.load() if self.config else None
         changes = self._changes()
@@ -176,6 +179,7 @@ class PolicyService:
         for c in changes:
             channels.setdefault(c.rule or "", set()).add(c.channel_point)
         rules = () if file is None else file.all_rules
+        running = self._daemon()
         return StatusDocument(
             config=self.config or None,
             rules=[
@@ -188,10 +192,11 @@ class PolicyService:
                 for rule in rules
             ],
             changes=[change_document(c, None) for c in changes],
-            next_run=next_run,
+            next_run=None if running is None else iso_utc(running.next_run_ns),
+            daemon=None if running is None else DaemonDocument(acts=running.acts, interval_s=running.interval_s),
         )
 
-    async def rollback(self, *, act: bool) -> RollbackDocument:
+    async def rollback(self, *, act: bool, pacing: Pacing | None = None) -> RollbackDocument:
         """Judge our last change of every channel; with `act` take back those that hurt."""
         reader = self._reader()
         now_ns = self.clock.now_ns()
@@ -206,7 +211,7 @@ class PolicyService:
             histories = load_histories(self._past(), now_ns)
             pipeline = Pipeline(now_ns=now_ns, lnflow=True, rails=self._rails(), positive_inbound=True)
             changes = reversals(judged, facts, histories, pipeline)
-            applied = await self._send(changes, await reader.node_info())
+            applied = await self._send(changes, await reader.node_info(), pacing)
             calls = applied.calls
             for change in changes:
                 decision = change.decision
@@ -227,18 +232,18 @@ class PolicyService:
             store = self._open_store(stack)
             return await plan_run(file, self._sources(store, now_ns), self._past(), now_ns)
 
-    async def _write(self, plan: Plan) -> Applied:
+    async def _write(self, plan: Plan, pacing: Pacing | None) -> Applied:
         facts = {c.channel_point: c for c in plan.loaded.channels}
         changes = [Change(decision=d, facts=facts[d.channel_point]) for d in plan.decisions]
-        return await self._send(changes, plan.loaded.info)
+        return await self._send(changes, plan.loaded.info, pacing)
 
-    async def _send(self, changes: Sequence[Change], info: NodeInfo) -> Applied:
+    async def _send(self, changes: Sequence[Change], info: NodeInfo, pacing: Pacing | None = None) -> Applied:
         """The one way to the node: through the journal."""
         with FeeJournal(self.database, self.node_name) as journal:
             journal.refuse_other_node(info.pubkey)
             writer = self._writer()
             try:
-                return await apply(changes, self._reader(), writer, journal, self.clock.now_ns)
+                return await apply(changes, self._reader(), writer, journal, self.clock.now_ns, pacing)
             finally:
                 await writer.close()
 
@@ -282,6 +287,13 @@ class PolicyService:
             return []
         with FeeJournal(self.database, self.stored_name, read_only=True) as journal:
             return journal.changes(limit=SHOWN_CHANGES)
+
+    def _daemon(self) -> DaemonState | None:
+        if not self.database.exists():
+            return None
+        with FeeJournal(self.database, self.stored_name, read_only=True) as journal:
+            node_id = journal.node_id
+        return load_daemon_state(self.database, node_id, self.clock.now_ns())
 
     def _node(self, info: NodeInfo) -> NodeDocument:
         return NodeDocument(

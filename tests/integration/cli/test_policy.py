@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -288,20 +289,49 @@ async def test_generated_config_is_fit_and_never_overwrites(lnflow: Lnflow, tmp_
     assert (await lnflow("policy", "generate-config", str(target))).code == 1
 
 
-async def test_the_daemon_runs_dry_until_it_may_write_and_stops_at_once(lnflow: Lnflow, lnd: LndServer) -> None:
+def settings(case: Case, act: bool) -> list[str]:
+    file = case.lnflow.home / "settings.toml"
+    file.write_text(f"[fees]\nact = {str(act).lower()}\n")
+    return ["--settings", str(file)]
+
+
+async def test_only_the_settings_let_the_daemon_write_and_dry_run_wins(lnflow: Lnflow, lnd: LndServer) -> None:
     case = Case(lnflow, lnd, STATIC)
-    daemon = ["policy", "daemon", "-c", str(case.file), "--interval", "60"]
-    dry = await lnflow(*case.arguments(*daemon, "--runs", "1"))
-    assert (dry.code, lnd.changing_calls) == (0, [])
-    assert "run done: dry channels=4 update=4" in dry.err
-    process = await lnflow.start(*case.arguments(*daemon, "--apply"))
-    async with asyncio.timeout(30):
+    daemon = ["policy", "daemon", "-c", str(case.file), "--interval", "60", "--runs", "1"]
+    for act, more, why in (
+        (False, [], "the settings do not say 'act = true' under [fees]"),
+        (True, ["--dry-run"], "--dry-run is given"),
+    ):
+        dry = await lnflow(*case.arguments(*daemon, *settings(case, act), *more))
+        assert (dry.code, lnd.changing_calls) == (0, []), dry.err
+        assert "run done: dry channels=4 update=4" in dry.err
+        assert f"Nothing will be written: {why}." in dry.err
+    refused = await lnflow(*case.arguments(*daemon, "--apply"))
+    assert (refused.code, lnd.changing_calls) == (2, [])
+
+
+async def test_the_daemon_writes_tells_its_next_run_and_stops_at_once(lnflow: Lnflow, lnd: LndServer) -> None:
+    case = Case(lnflow, lnd, STATIC)
+    daemon = ["policy", "daemon", "-c", str(case.file), "--interval", "60", *settings(case, act=True)]
+    process = await lnflow.start(*case.arguments(*daemon))
+    async with asyncio.timeout(60):
         while len(lnd.changing_calls) < 4:
             await asyncio.sleep(0.05)
+    status = (await lnflow("policy", "status", "--json")).document
+    assert status["daemon"] == {"acts": True, "interval_s": 3600.0}
+    due = datetime.fromisoformat(status["next_run"]) - datetime.now(UTC)
+    assert timedelta(minutes=55) < due < timedelta(minutes=61)
+
+    second = await lnflow(*case.arguments(*daemon, "--runs", "1"))
+    assert second.code == 1
+    assert "another policy daemon runs for node" in second.err
+
     process.send_signal(signal.SIGTERM)
     result = await lnflow.finish(process)
     assert result.code == 0, result.err
     assert policies(lnd)[ALICE_SCID].fee_ppm == 400
+    status = (await lnflow("policy", "status", "--json")).document
+    assert (status["daemon"], status["next_run"]) == (None, None)
 
 
 async def test_an_unknown_key_is_a_warning_of_apply_and_an_error_of_check(lnflow: Lnflow, lnd: LndServer) -> None:
