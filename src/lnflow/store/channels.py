@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from lnflow.domain.causes import Cause
 from lnflow.domain.channel import ChannelState, ClosedChannel
 from lnflow.domain.demand import PERIOD_NS
-from lnflow.store import attempts, rollups
+from lnflow.store import attempts, rollups, twins
 from lnflow.store.demands import DemandKeeper
 from lnflow.store.rows import Row
 from lnflow.store.signed import from_signed, to_signed
@@ -164,12 +164,20 @@ class ChannelDictionary:
     def _merge(self, old: int, new: int) -> None:
         """Make two entries of one channel one: raw rows, rollups and facts move to `new`."""
         con, node_id = self._con, self._node_id
-        # An HTLC stored under both ids is one: take one row out and give its facts to the other.
-        doubled = (
-            "a.node_id = ? AND a.in_chan = ? AND a.in_htlc_id IN"
-            " (SELECT in_htlc_id FROM attempt WHERE node_id = ? AND in_chan = ?)"
+        # What is stored under both ids is one: take one row out and give its facts to the other.
+        here = f"(CASE a.{{0}} WHEN {old:d} THEN {new:d} ELSE a.{{0}} END)"
+        same_row = " AND ".join(
+            (
+                "b.in_htlc_id IS NULL",
+                *(f"b.{c} = {here.format(c)}" for c in ("in_chan", "out_chan")),
+                *(f"b.{c} IS a.{c}" for c in ("amount_in_msat", "amount_out_msat", "history_ns", "ordinal")),
+            )
         )
-        params = (node_id, old, node_id, new)
+        doubled = f"""a.node_id = ?1 AND CASE WHEN a.in_htlc_id IS NOT NULL
+            THEN a.in_chan = ?2 AND a.in_htlc_id IN (SELECT in_htlc_id FROM attempt WHERE node_id = ?1 AND in_chan = ?3)
+            ELSE (a.in_chan = ?2 OR a.out_chan = ?2) AND EXISTS (SELECT 1 FROM attempt b WHERE b.node_id = ?1
+              AND b.attempt_id <> a.attempt_id AND {same_row}) END"""
+        params = (node_id, old, new)
         facts = con.execute(
             f"""SELECT {new:d}, in_htlc_id, out_chan, out_scid, out_htlc_id, out_used, out_at_ns, amount_in_msat,
                   amount_out_msat, arrived_ns, resolved_ns, history_ns, outcome, cause, wire_code, detail, live,
@@ -177,7 +185,16 @@ class ChannelDictionary:
             params,
         ).fetchall()
         shares = rollups.shares_of(con, -1, doubled, params)
-        con.execute(f"DELETE FROM attempt AS a WHERE {doubled}", params)
+        gone = [(n,) for (n,) in con.execute(f"SELECT attempt_id FROM attempt a WHERE {doubled}", params)]
+        alone = "a.node_id = ? AND a.twin = ?"  # twins of what goes count again until they are matched anew
+        for (attempt_id,) in gone:
+            freed = [
+                (n,) for (n,) in con.execute(f"SELECT attempt_id FROM attempt a WHERE {alone}", (node_id, attempt_id))
+            ]
+            con.executemany("UPDATE attempt SET twin = NULL WHERE attempt_id = ?", freed)
+            for one in freed:
+                shares += rollups.shares_of(con, 1, "a.attempt_id = ?", one)
+        con.executemany("DELETE FROM attempt WHERE attempt_id = ?", gone)
         rollups.fold(con, node_id, shares)
         for column in ("in_chan", "out_chan"):
             con.execute(f"UPDATE attempt SET {column} = ? WHERE node_id = ? AND {column} = ?", (new, node_id, old))
@@ -190,6 +207,7 @@ class ChannelDictionary:
         rows: list[Row] = [tuple(new if i == 2 and v == old else v for i, v in enumerate(fact)) for fact in facts]
         self._highest.clear()
         attempts.upsert(con, node_id, self._highest, rows)
+        twins.match_channel(con, node_id, new)
         self._remake_demands_of(new)
 
     def _remake_demands_of(self, channel_id: int) -> None:

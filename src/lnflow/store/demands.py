@@ -61,7 +61,7 @@ class DemandKeeper:
         for (period,) in dirty:
             if now_ns is not None and now_ns < _reach(period)[1] and not self._worth_making(period):
                 continue
-            if raw_since_ns is None or period * PERIOD_NS >= raw_since_ns:
+            if raw_since_ns is None or _reach(period)[0] >= raw_since_ns:  # else its rows are not all there
                 self._made_with[period] = self._remake(period)
             con.execute("DELETE FROM demand_dirty WHERE node_id = ? AND period = ?", (node_id, period))
             self._marked.discard(period)

@@ -48,3 +48,5 @@ class WriteReport(Struct, kw_only=True):
     """Rows that were there before, whether or not they learnt something."""
     dropped: int = 0
     """Facts that finish an attempt nobody has seen (receives, older attempts)."""
+    older: int = 0
+    """Attempts from before the single ones that are kept: whether they are in the totals cannot be told any more."""

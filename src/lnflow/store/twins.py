@@ -29,6 +29,24 @@ def match(con: sqlite3.Connection, node_id: int, rows: Sequence[Row], has_no_id:
         at_ns = row[HISTORY] if row[HISTORY] is not None else row[RESOLVED]
         if row[OUTCOME] == Outcome.SETTLED and at_ns is not None:
             touched.setdefault((row[IN_CHAN] or 0, row[OUT_CHAN] or 0), []).append(at_ns)
+    _match_all(con, node_id, touched)
+
+
+def match_channel(con: sqlite3.Connection, node_id: int, chan: int) -> None:
+    """Match again all rows of a channel, when rows have come to it from another entry."""
+    if not _any_without_id(con, node_id):
+        return
+    touched: dict[tuple[int, int], list[int]] = {}
+    for in_chan, out_chan, at_ns in con.execute(
+        """SELECT in_chan, out_chan, accounted_ns FROM attempt
+           WHERE node_id = ?1 AND outcome = ?3 AND (in_chan = ?2 OR out_chan = ?2) ORDER BY accounted_ns""",
+        (node_id, chan, Outcome.SETTLED),
+    ):
+        touched.setdefault((in_chan, out_chan), []).append(at_ns)
+    _match_all(con, node_id, touched)
+
+
+def _match_all(con: sqlite3.Connection, node_id: int, touched: dict[tuple[int, int], list[int]]) -> None:
     shares: list[Share] = []
     for (in_chan, out_chan), times in touched.items():
         for since_ns, until_ns in _clusters(sorted(times)):
@@ -74,6 +92,9 @@ def _match_cluster(
         if not times or (min(times) >= since_ns and max(times) <= until_ns):
             break
         since_ns, until_ns = min(since_ns, *times), max(until_ns, *times)
+    here = {r[0] for r in rows}
+    # The twin of a row that was pruned stays one: the totals have its forward.
+    rows = [r for r in rows if r[6] is None or r[6] in here or _is_stored(con, r[6])]
     before = {r[0]: r[6] for r in rows}
     after = _pair_up(rows)
     shares: list[Share] = []
@@ -119,8 +140,13 @@ def _pair_up(
                 result[row[0]] = partner[0]
         if kind > 0:
             members = [m for m in members if m[0] not in result]
-        earlier = [o for o in earlier if o[0] not in result and o[0] not in taken] + members
+        # A row that found its partner may find another in the next kind: one forward, known three times.
+        earlier = [o for o in earlier if o[0] not in result] + members
     return result
+
+
+def _is_stored(con: sqlite3.Connection, attempt_id: int) -> bool:
+    return con.execute("SELECT 1 FROM attempt WHERE attempt_id = ?", (attempt_id,)).fetchone() is not None
 
 
 def _same_forward(

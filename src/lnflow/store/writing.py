@@ -14,6 +14,7 @@ from typing import Self, TypeVar
 
 import msgspec
 
+from lnflow.domain.causes import Outcome
 from lnflow.domain.channel import (
     ChannelPolicies,
     ChannelState,
@@ -29,7 +30,19 @@ from lnflow.store import attempts, costs, totals, twins
 from lnflow.store.channels import UNKNOWN_CHANNEL, ChannelDictionary, proves_channel
 from lnflow.store.database import explained, open_writer, transaction
 from lnflow.store.demands import DemandKeeper
-from lnflow.store.rows import ARRIVED, IN_HTLC_ID, OUT_CHAN, AttemptFacts, Row, WriteReport
+from lnflow.store.rows import (
+    ARRIVED,
+    HISTORY,
+    IN_CHAN,
+    IN_HTLC_ID,
+    ONLY_KNOWN,
+    OUT_CHAN,
+    OUTCOME,
+    RESOLVED,
+    AttemptFacts,
+    Row,
+    WriteReport,
+)
 from lnflow.store.signed import to_signed
 
 OUR_SIDE, PEER_SIDE = 0, 1
@@ -49,6 +62,7 @@ class StoreWriter:
         self.node_name = node_name
         self._token = secrets.randbits(62)
         self._holds_stored_state = False
+        self._raw_since_ns: int | None = None
         self._con = open_writer(path)
         with explained(path):
             attempts.prepare(self._con)
@@ -101,6 +115,11 @@ class StoreWriter:
     ) -> WriteReport:
         rows, again, has_no_id = self._stage(facts)
         report = WriteReport()
+        older = 0
+        if self._raw_since_ns is not None:
+            staged = len(rows)
+            rows = [row for row in rows if self._can_be_told(row, self._raw_since_ns)]
+            older = staged - len(rows)
         if rows:
             report = self._write_attempts(rows)
             twins.match(self._con, self.node_id, rows, has_no_id)
@@ -114,7 +133,21 @@ class StoreWriter:
         self._set_cursors(cursors or {})
         if covered is not None:
             self._cover(*covered)
+        report.older = older
         return report
+
+    def _can_be_told(self, row: Row, raw_since_ns: int) -> bool:
+        """Tell whether a row is new or known: not if the single rows of its time were pruned and it is not there."""
+        settled = row[OUTCOME] == Outcome.SETTLED
+        order = (HISTORY, RESOLVED, ARRIVED) if settled else (ARRIVED, RESOLVED, HISTORY)
+        at_ns = next((at for n in order if (at := row[n]) is not None), None)
+        if at_ns is None or at_ns >= raw_since_ns or row[ONLY_KNOWN]:
+            return True
+        found = self._con.execute(
+            "SELECT 1 FROM attempt WHERE node_id = ? AND in_chan = ? AND in_htlc_id = ?",
+            (self.node_id, row[IN_CHAN], row[IN_HTLC_ID]),
+        ).fetchone()
+        return found is not None
 
     def _write_attempts(self, rows: list[Row]) -> WriteReport:
         report = attempts.upsert(self._con, self.node_id, self._highest, rows)
@@ -430,7 +463,8 @@ class StoreWriter:
                 self._transact(lambda: self._thin_snapshots(before_ns))
                 break
         with explained(self.path):
-            self._con.execute(f"PRAGMA incremental_vacuum({_VACUUMED_PAGES})").fetchall()
+            # It frees a page a step, and only `executescript` goes on to the end.
+            self._con.executescript(f"PRAGMA incremental_vacuum({_VACUUMED_PAGES})")
         return deleted
 
     def _prune_chunk(self, before_ns: int) -> int:
@@ -449,6 +483,7 @@ class StoreWriter:
             "UPDATE node_state SET raw_since_ns = max(coalesce(raw_since_ns, 0), ?) WHERE node_id = ?",
             (until_ns, self.node_id),
         )
+        self._raw_since_ns = max(self._raw_since_ns or 0, until_ns)
         return self._con.execute(
             """DELETE FROM attempt WHERE attempt_id IN (SELECT attempt_id FROM attempt
                  WHERE node_id = ? AND accounted_ns < ? AND outcome <> 0 ORDER BY accounted_ns LIMIT ?)""",
@@ -532,6 +567,9 @@ class StoreWriter:
         if row is not None and row[0] == self._token and self._holds_stored_state:
             return
         self._demands.forget()
+        [self._raw_since_ns] = self._con.execute(
+            "SELECT raw_since_ns FROM node_state WHERE node_id = ?", (self.node_id,)
+        ).fetchone()
         self._highest.clear()
         self._channels.reload()
         self._con.execute(

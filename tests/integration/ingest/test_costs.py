@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.fakes import ALICE_SCID, BOB, BOB_LARGE_SCID, BOB_SMALL_SCID, CAROL_ALIAS_SCID, running_lnd
-from tests.integration.ingest.test_collector import collecting, forward, until
+from tests.integration.ingest.live import collecting, forward, until
 
 from lnflow.advice.documents import ChannelsDocument
 from lnflow.domain.htlc import Forward
