@@ -15,7 +15,6 @@ from lnflow.domain.channel import ChannelState, ClosedChannel
 from lnflow.domain.demand import PERIOD_NS
 from lnflow.store import attempts, rollups, twins
 from lnflow.store.demands import DemandKeeper
-from lnflow.store.rows import Row
 from lnflow.store.signed import from_signed, to_signed
 
 UNKNOWN_CHANNEL = 0
@@ -179,21 +178,22 @@ class ChannelDictionary:
               AND b.attempt_id <> a.attempt_id AND {same_row}) END"""
         params = (node_id, old, new)
         facts = con.execute(
-            f"""SELECT {new:d}, in_htlc_id, out_chan, out_scid, out_htlc_id, out_used, out_at_ns, amount_in_msat,
+            f"""SELECT {here.format("in_chan")}, in_htlc_id, {here.format("out_chan")}, out_scid, out_htlc_id,
+                  out_used, out_at_ns, amount_in_msat, amount_out_msat, arrived_ns, resolved_ns, history_ns, outcome,
+                  cause, wire_code, detail, live, 0, ordinal FROM attempt a WHERE {doubled}"""SELECT {here.format("in_chan")}, in_htlc_id, {here.format("out_chan")}, out_scid, out_htlc_id, out_used, out_at_ns, amount_in_msat,
                   amount_out_msat, arrived_ns, resolved_ns, history_ns, outcome, cause, wire_code, detail, live,
                   0, ordinal FROM attempt a WHERE {doubled}""",
             params,
         ).fetchall()
         shares = rollups.shares_of(con, -1, doubled, params)
-        gone = [(n,) for (n,) in con.execute(f"SELECT attempt_id FROM attempt a WHERE {doubled}", params)]
-        alone = "a.node_id = ? AND a.twin = ?"  # twins of what goes count again until they are matched anew
-        for (attempt_id,) in gone:
-            freed = [
-                (n,) for (n,) in con.execute(f"SELECT attempt_id FROM attempt a WHERE {alone}", (node_id, attempt_id))
-            ]
-            con.executemany("UPDATE attempt SET twin = NULL WHERE attempt_id = ?", freed)
-            for one in freed:
-                shares += rollups.shares_of(con, 1, "a.attempt_id = ?", one)
+        gone = con.execute(f"SELECT attempt_id FROM attempt a WHERE {doubled}", params).fetchall()
+        lost = set(gone)
+        for attempt_id, twin in con.execute(
+            "SELECT attempt_id, twin FROM attempt WHERE node_id = ? AND twin IS NOT NULL AND ?", (node_id, bool(gone))
+        ).fetchall():
+            if (twin,) in lost and (attempt_id,) not in lost:  # it counts again, until it is matched anew
+                con.execute("UPDATE attempt SET twin = NULL WHERE attempt_id = ?", (attempt_id,))
+                shares += rollups.shares_of(con, 1, "a.attempt_id = ?", (attempt_id,))
         con.executemany("DELETE FROM attempt WHERE attempt_id = ?", gone)
         rollups.fold(con, node_id, shares)
         for column in ("in_chan", "out_chan"):
@@ -204,9 +204,8 @@ class ChannelDictionary:
         con.execute("UPDATE channel_scid SET channel_id = ? WHERE node_id = ? AND channel_id = ?", (new, node_id, old))
         con.execute("DELETE FROM channel WHERE channel_id = ?", (old,))
         self._ids = {scid: new if c == old else c for scid, c in self._ids.items()}
-        rows: list[Row] = [tuple(new if i == 2 and v == old else v for i, v in enumerate(fact)) for fact in facts]
         self._highest.clear()
-        attempts.upsert(con, node_id, self._highest, rows)
+        attempts.upsert(con, node_id, self._highest, facts)
         twins.match_channel(con, node_id, new)
         self._remake_demands_of(new)
 
@@ -226,6 +225,7 @@ def _move_rollups(con: sqlite3.Connection, node_id: int, old: int, new: int) -> 
     tables = {
         "channel_hour": ("chan", ["node_id", "hour", "chan"]),
         "refusal_hour": ("chan", ["node_id", "hour", "chan", "cause"]),
+        "size_day": ("chan", ["node_id", "day", "chan", "amount_class"]),
         "pair_day": ("in_chan", ["node_id", "day", "in_chan", "out_chan", "outcome", "cause"]),
         "served": ("chan", ["node_id", "period", "chan", "amount_class"]),
         "served_day": ("chan", ["node_id", "day", "chan", "amount_class"]),

@@ -26,6 +26,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         path.parent.mkdir(parents=True, exist_ok=True)
         con = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000)
         try:
+            _refuse_newer(con, path)
             con.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded only by a new file, before anything is in it
             con.execute("PRAGMA journal_mode = WAL")
             con.execute("PRAGMA synchronous = NORMAL")
@@ -51,11 +52,11 @@ def open_reader(path: Path) -> sqlite3.Connection:
         con.execute("PRAGMA temp_store = MEMORY")
         con.execute("PRAGMA cache_size = -65536")
         have = con.execute("PRAGMA user_version").fetchone()[0]
-        newest = len(migrations())
-        if have != newest:
-            con.close()
-            if have > newest:
-                raise StoreError(f"{path} was written by a newer lnflow (schema {have}, we know {newest}): update")
+        if have != len(migrations()):
+            try:
+                _refuse_newer(con, path)
+            finally:
+                con.close()
             # An older schema is brought up to date by whoever may write.
             open_writer(path).close()
             return open_reader(path)
@@ -76,8 +77,7 @@ def migrate(con: sqlite3.Connection, path: Path) -> None:
         have = con.execute("PRAGMA user_version").fetchone()[0]
         if have == len(scripts):
             return
-        if have > len(scripts):
-            raise StoreError(f"{path} was written by a newer lnflow (schema {have}, we know {len(scripts)}): update")
+        _refuse_newer(con, path)
         with transaction(con):
             # Another process may have been faster while we waited for the lock.
             if con.execute("PRAGMA user_version").fetchone()[0] != have:
@@ -85,6 +85,13 @@ def migrate(con: sqlite3.Connection, path: Path) -> None:
             for statement in split_statements(scripts[have]):
                 con.execute(statement)
             con.execute(f"PRAGMA user_version = {have + 1}")
+
+
+def _refuse_newer(con: sqlite3.Connection, path: Path) -> None:
+    """Raise before anything is written to a store that we do not understand."""
+    have, known = con.execute("PRAGMA user_version").fetchone()[0], len(migrations())
+    if have > known:
+        raise StoreError(f"{path} was written by a newer lnflow (schema {have}, we know {known}): update")
 
 
 def split_statements(script: str) -> Iterator[str]:

@@ -70,6 +70,8 @@ def stored(events: list[HtlcEvent], cuts: list[int], upkeep_after: int) -> dict[
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "store.sqlite"
         with StoreWriter(path, "node") as writer:
+            # The channels are known, as from a listing: of two offers in one batch only the later proves its channel.
+            write(writer, [Offered(IN, 90 + n, T0, OUT + n, 90 + n, 2_000, 1_000) for n in range(3)])
             bounds = [0, *sorted(cuts), len(events)]
             for number, (a, b) in enumerate(pairwise(bounds)):
                 write(writer, events[a:b])
