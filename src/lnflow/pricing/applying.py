@@ -58,13 +58,15 @@ async def apply(
     """Write the decisions that are updates, in order; note in the journal what was held back.
 
     A change that the node refuses does not stop the others; a node that is away, or a credential that does not
-    suffice, does: what was not sent then is recorded as failed.
+    suffice, does: what was not sent then is recorded as failed, and what was sent but not answered as unverified,
+    unless the node shows it.
     """
     journal.note([_record(c) for c in changes if c.decision.action in _HELD_BACK], now_ns())
     updates = [c for c in changes if c.decision.writes]
     numbers = journal.begin([_record(c) for c in updates], now_ns())
     calls = Calls()
     errors: dict[str, str] = {}
+    unanswered: dict[str, str] = {}
     stopped: str | None = None
     for place, change in enumerate(updates):
         point = change.decision.channel_point
@@ -75,12 +77,17 @@ async def apply(
             await pacing.wait(len(updates))
         try:
             refusal = await _write(change, writer, calls)
-        except (NodeUnavailable, NodeRefused) as exc:
+        except NodeRefused as exc:
             stopped = refusal = str(exc)
+        except NodeUnavailable as exc:
+            stopped, refusal = str(exc), None
+            unanswered[point] = f"sent, but not answered: {exc}"
         if refusal is not None:
             errors[point] = refusal
     sent = [c for c in updates if c.decision.channel_point not in errors]
     unseen = await _verify(sent, reader)
+    # what was not answered and does not show may still come true: it counts as written, and is told as it ended
+    unseen |= {point: told for point, told in unanswered.items() if point in unseen}
     results: dict[str, WriteResult] = {}
     for change, number in zip(updates, numbers, strict=True):
         point = change.decision.channel_point

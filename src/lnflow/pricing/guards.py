@@ -99,7 +99,10 @@ def guard(decision: Decision, history: ChannelHistory, pipeline: Pipeline) -> Gu
     if refusal is not None:
         return _refused(Guarded(decision=decision), refusal)
     if not pipeline.lnflow:
-        refusal = _interval(history, pipeline.now_ns, HOUR_FLOOR_S) or _off_rails(new, pipeline.rails)
+        refusal = _interval(history, pipeline.now_ns, HOUR_FLOOR_S)
+        if refusal is None and decision.rollback.enabled:  # only a rule that asks for rollbacks rests after one
+            refusal = _cool_down(history, pipeline.now_ns, pipeline.limits)
+        refusal = refusal or _off_rails(new, pipeline.rails)
         return Guarded(decision=decision) if refusal is None else _refused(Guarded(decision=decision), refusal)
     return _guard_lnflow(decision, old, new, history, pipeline)
 

@@ -82,6 +82,8 @@ def judge(trial: Trial) -> Judgement:
     """Return what to do about one change.  A pure function: the same figures give the same answer."""
     if not trial.terms.enabled:
         return Judgement(outcome=Outcome.KEEP, reason="enable_auto_rollback is off for this rule")
+    if trial.new == trial.old:
+        return Judgement(outcome=Outcome.KEEP, reason="no price was changed")
     if trial.superseded:
         return Judgement(outcome=Outcome.KEEP, reason="a later change of ours replaced it")
     if isinstance(trial.present, Unknown):

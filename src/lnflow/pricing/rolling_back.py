@@ -117,14 +117,20 @@ def reversals(
     facts: Mapping[str, ChannelFacts],
     histories: Mapping[str, ChannelHistory],
     pipeline: Pipeline,
+    min_time_lock_delta: int,
 ) -> list[Change]:
-    """Return what takes the hurtful changes back; a rollback keeps the hourly floor and the rails that are set."""
+    """Return what takes the hurtful changes back; a rollback keeps the hourly floor and the rails that are set.
+
+    The former policy comes back as it was, except a time lock below what the node takes by now.
+    """
     found = []
     for one in judged:
         change, judgement = one.change, one.judgement
         channel = facts.get(change.channel_point)
         if judgement.outcome is not Outcome.REVERT or judgement.revert_to is None or channel is None:
             continue
+        former = judgement.revert_to
+        delta = max(former.time_lock_delta, min_time_lock_delta)
         decision = Decision(
             channel_point=change.channel_point,
             scid=channel.scid,
@@ -134,7 +140,7 @@ def reversals(
             policy=change.rule,
             strategy=change.strategy,
             old=None if isinstance(channel.ours, Unknown) else values_of(channel.ours),
-            new=judgement.revert_to,
+            new=msgspec.structs.replace(former, time_lock_delta=delta),
         )
         history = histories.get(change.channel_point, ChannelHistory())
         # the way back is upstream's kind of decision: it goes where it was, in one step, or not at all

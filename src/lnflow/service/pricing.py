@@ -36,7 +36,7 @@ from lnflow.pricing.documents import (
 )
 from lnflow.pricing.explain import explain
 from lnflow.pricing.facts import Unknown
-from lnflow.pricing.gathering.loading import load_facts
+from lnflow.pricing.gathering.loading import least_time_lock_delta, load_facts
 from lnflow.pricing.gathering.sources import Sources
 from lnflow.pricing.guards import ChannelHistory, Pipeline, guard_all
 from lnflow.pricing.limits import Rails
@@ -210,8 +210,9 @@ class PolicyService:
         if act and any(one.judgement.outcome is Outcome.REVERT for one in judged):
             histories = load_histories(self._past(), now_ns)
             pipeline = Pipeline(now_ns=now_ns, lnflow=True, rails=self._rails(), positive_inbound=True)
-            changes = reversals(judged, facts, histories, pipeline)
-            applied = await self._send(changes, await reader.node_info(), pacing)
+            info = await reader.node_info()
+            changes = reversals(judged, facts, histories, pipeline, least_time_lock_delta(info))
+            applied = await self._send(changes, info, pacing)
             calls = applied.calls
             for change in changes:
                 decision = change.decision

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from msgspec import structs
 from tests.fakes.lnd import ALICE_SCID, BOB, BOB_LARGE_SCID, BOB_SMALL_SCID, CAROL_ALIAS_SCID, running_lnd
@@ -371,3 +372,26 @@ async def test_everything_can_be_read_as_tables(lnflow: Lnflow, lnd: LndServer) 
         assert "done" in listing
     judged = await shown("rollback", *config)
     assert "None is to be taken back." in judged
+
+
+async def test_a_write_that_was_not_answered_counts_as_written_and_the_rest_is_not_sent(
+    lnflow: Lnflow, lnd: LndServer
+) -> None:
+    """LND may have done it: the hourly floor holds for that channel, and not for those that were never sent."""
+    lnd.fail_next(methods.UPDATE_CHANNEL_POLICY, "too slow", grpc.StatusCode.DEADLINE_EXCEEDED)
+    case = Case(lnflow, lnd, STATIC)
+    result = await case("apply", "--apply")
+    assert result.code == 1
+    assert [entry["action"] for entry in result.document["channels"]] == ["error"] * 4
+    status = (await lnflow("policy", "status", "--json")).document
+    assert sorted(c["result"] for c in status["changes"]) == ["failed", "failed", "failed", "unverified"]
+    again = await case("apply", "--apply")
+    actions = [entry["action"] for entry in again.document["channels"]]
+    assert sorted(actions) == ["refused", "update", "update", "update"]
+
+
+async def test_a_fee_only_macaroon_is_enough_to_apply(lnflow: Lnflow, lnd: LndServer) -> None:
+    """lnd.md §3.3 b: the same file may stand for reading and for writing."""
+    result = await Case(lnflow, lnd, STATIC)("apply", "--apply", macaroon="fees")
+    assert result.code == 0, result.err
+    assert {scid: p.fee_ppm for scid, p in policies(lnd).items()} == dict.fromkeys(SCIDS, 400)

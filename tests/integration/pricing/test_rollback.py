@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,8 +30,11 @@ BEFORE_DAYS = 10
 
 
 class FixedClock:
+    def __init__(self, at_ns: int = NOW_NS) -> None:
+        self._at_ns = at_ns
+
     def now_ns(self) -> int:
-        return NOW_NS
+        return self._at_ns
 
     async def sleep(self, seconds: float) -> None:
         raise AssertionError("nothing waits here")
@@ -66,12 +70,21 @@ async def fill(lnd: LndServer, database: Path, *, after: float, rest_after: floa
         writer.write_batch(facts, covered=("live", since_ns, NOW_NS, ""))
 
 
-def record_change(lnd: LndServer, database: Path) -> tuple[PolicyValues, PolicyValues]:
-    """Record that a rule raised Bob's price four days ago, and let the node have it."""
+def record_change(
+    lnd: LndServer,
+    database: Path,
+    *,
+    fee_ppm: int | None = 900,
+    inbound_fee_ppm: int | None = -5,
+    time_lock_delta: int | None = None,
+) -> tuple[PolicyValues, PolicyValues]:
+    """Record that a rule changed Bob's policy four days ago, and let the node have it; None: not changed."""
     channel = lnd.node.channel(BOB_LARGE_SCID)
+    wanted = {"fee_ppm": fee_ppm, "inbound_fee_ppm": inbound_fee_ppm, "time_lock_delta": time_lock_delta}
+    changes = {name: value for name, value in wanted.items() if value is not None}
     old = values_of(channel.policy)
-    new = structs.replace(old, fee_ppm=900, inbound_fee_ppm=-5)
-    channel.policy = structs.replace(channel.policy, fee_ppm=900, inbound_fee_ppm=-5)
+    new = structs.replace(old, **changes)
+    channel.policy = structs.replace(channel.policy, **changes)
     with FeeJournal(database, "default") as journal:
         change = NewFeeChange(
             channel_point=channel.channel_point,
@@ -171,3 +184,44 @@ async def test_hours_nobody_listened_to_are_no_evidence(tmp_path: Path) -> None:
             document = await service.rollback(act=True)
         assert "covered buckets of 6 h after the change" in (document.changes[0].reason or "")
         assert lnd.changing_calls == []
+
+
+async def test_a_delta_that_the_node_no_longer_takes_is_raised_on_the_way_back(tmp_path: Path) -> None:
+    """LND 0.21 refuses 18: the former price comes back with the smallest delta it takes."""
+    async with running_lnd(clock_ns=lambda: NOW_NS) as lnd:
+        channel = lnd.node.channel(BOB_LARGE_SCID)
+        channel.policy = structs.replace(channel.policy, time_lock_delta=18)
+        await fill(lnd, tmp_path / "lnflow.sqlite", after=0.1, rest_after=1.0)
+        old, new = record_change(lnd, tmp_path / "lnflow.sqlite", time_lock_delta=24)
+        async with service_of(lnd, tmp_path) as service:
+            [change] = (await service.rollback(act=True)).changes
+        assert (change.would_revert, change.error) == (True, None)
+        assert values_of(lnd.node.channel(BOB_LARGE_SCID).policy) == structs.replace(old, time_lock_delta=24)
+
+
+async def test_a_rule_that_disabled_a_channel_is_not_judged_by_what_it_earns(tmp_path: Path) -> None:
+    async with running_lnd(clock_ns=lambda: NOW_NS) as lnd:
+        await fill(lnd, tmp_path / "lnflow.sqlite", after=0.0, rest_after=1.0)
+        record_change(lnd, tmp_path / "lnflow.sqlite", fee_ppm=None, inbound_fee_ppm=None)
+        async with service_of(lnd, tmp_path) as service:
+            [change] = (await service.rollback(act=True)).changes
+        assert (change.would_revert, change.reason) == (False, "keep: no price was changed")
+        assert lnd.changing_calls == []
+
+
+async def test_a_charge_lnd_rule_that_asks_for_rollbacks_does_not_flap(tmp_path: Path) -> None:
+    """Its file has no limits but the hourly floor; what was taken back still rests for the cool-down."""
+    async with running_lnd(clock_ns=lambda: NOW_NS) as lnd:
+        await fill(lnd, tmp_path / "lnflow.sqlite", after=0.1, rest_after=1.0)
+        record_change(lnd, tmp_path / "lnflow.sqlite")
+        async with service_of(lnd, tmp_path) as service:
+            await service.rollback(act=True)
+            Path(service.config).write_text(
+                "[dear]\nstrategy = static\nfee_ppm = 900\ninbound_fee_ppm = -5\nenable_auto_rollback = true\n"
+            )
+            later = dataclasses.replace(service, clock=FixedClock(NOW_NS + 2 * HOUR_NS))
+            [bob] = [c for c in (await later.apply(act=False)).channels if c.scid == "700001x1x0"]
+            assert (bob.action, bob.reason.split(":")[0]) == ("refused", "cool-down after a rollback")
+            Path(service.config).write_text("[dear]\nstrategy = static\nfee_ppm = 900\n")
+            [bob] = [c for c in (await later.apply(act=False)).channels if c.scid == "700001x1x0"]
+            assert bob.action == "update"

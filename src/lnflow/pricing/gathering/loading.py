@@ -74,12 +74,15 @@ async def load_facts(sources: Sources, needs: Needs, now_ns: int, *, positive_in
         feerates_sat_per_vb=money.feerates,
         inbound_fees=is_lnd and info.version_tuple >= INBOUND_SINCE,
         positive_inbound_fees=positive_inbound,
-        min_time_lock_delta=_least_delta(info) if is_lnd else 0,
+        min_time_lock_delta=least_time_lock_delta(info),
     )
     return LoadedFacts(channels=[_channel(s, gathered) for s in states], node=node, info=info)
 
 
-def _least_delta(info: NodeInfo) -> int:
+def least_time_lock_delta(info: NodeInfo) -> int:
+    """Return the smallest delta that the node takes; Core Lightning has none of its own per channel."""
+    if info.implementation != LND:
+        return 0
     return 24 if info.version_tuple >= STRICT_DELTA_SINCE else 18
 
 
