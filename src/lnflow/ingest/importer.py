@@ -14,6 +14,7 @@ from typing import cast
 from msgspec import Struct
 
 from lnflow.domain.channel import ChannelPolicies, NodeInfo
+from lnflow.domain.costs import CircularHtlc
 from lnflow.domain.errors import ConfigurationError, InputError
 from lnflow.domain.htlc import (
     Attempt,
@@ -35,6 +36,7 @@ from lnflow.ingest.files.items import (
     ClosedChannels,
     Coverage,
     FileItem,
+    PaymentPart,
     PolicyRecord,
     Rejected,
 )
@@ -43,6 +45,7 @@ from lnflow.ingest.files.recognise import FileKind
 from lnflow.ingest.files.source import files_below, open_source
 from lnflow.ingest.join import Joiner, Ordinals
 from lnflow.nodes.lnd.records import GraphEdge, ReportedFees
+from lnflow.store.costs import PAYMENTS_CURSOR
 from lnflow.store.reading import LOG, STATED
 from lnflow.store.rows import WriteReport
 from lnflow.store.writing import StoreWriter
@@ -145,6 +148,8 @@ class _FileWriter:
         self._joiner = Joiner()
         self._ordinals = Ordinals()
         self._coverage = _LogCoverage()
+        self._pubkey: str | None = None
+        self._circular: list[CircularHtlc] = []
         self._pool = ThreadPoolExecutor(1, "lnflow-import")
         self._writing: Future[WriteReport] | None = None
 
@@ -178,6 +183,8 @@ class _FileWriter:
         for position, item in zip(chunk.positions, chunk.items, strict=True):
             if isinstance(item, (Subscribed, StreamEnded)):
                 coverage.boundary(item)
+            elif isinstance(item, PaymentPart):
+                self._payment(item, position)
             elif isinstance(item, _Facts):
                 self._flush()
                 self._wait()
@@ -195,6 +202,8 @@ class _FileWriter:
         """Write what is left, with the file's coverage and what was counted."""
         self._flush()
         self._wait()
+        if reading.kind is FileKind.PAYMENTS and self._pubkey is not None:
+            self._write_circular()
         self._coverage.boundary(StreamEnded())
         for since_ns, until_ns, reason in self._coverage.intervals:
             self._writer.cover(LOG, since_ns, until_ns, reason)
@@ -247,6 +256,22 @@ class _FileWriter:
             case ReportedFees():
                 # Prices without limits and without a date: no policy can be made of them.
                 self._report.known += 1
+
+    def _payment(self, item: PaymentPart, position: int) -> None:
+        pubkey = self._writer.pubkey() if self._pubkey is None else self._pubkey
+        if pubkey is None:
+            if not self._report.rejected:  # once for the file
+                reason = "whose payments these are cannot be told: import the node's getinfo first (or with it)"
+                self._reject(Rejected(position, reason))
+            return
+        self._pubkey = pubkey
+        if item.receiver_pubkey == pubkey:
+            self._circular.append(item.part)
+
+    def _write_circular(self) -> None:
+        """A cursor says that payments are known; where there is none, the node is read from the beginning."""
+        cursor = self._writer.cursor(PAYMENTS_CURSOR) or 0
+        self._count(self._writer.write_costs(circular=self._circular, cursors={PAYMENTS_CURSOR: cursor}))
 
     def _seen_from_us(self, policies: GraphEdge | ChannelPolicies, position: int) -> ChannelPolicies | None:
         if isinstance(policies, ChannelPolicies):

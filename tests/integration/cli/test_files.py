@@ -83,6 +83,15 @@ async def test_channels_earn_together_what_the_node_earned(imported: Lnflow) -> 
     assert [c["closed"] for c in channels] == [False, False, False, False, True]
 
 
+async def test_a_circular_payment_is_a_cost_of_the_channel_it_came_back_by(imported: Lnflow) -> None:
+    """The node paid 2,324 msat to itself; transactions are not among the files, so what is left is not known."""
+    document = (await imported("channels", "--all", "--json")).document
+    costs = {c["scid"]: c["profit"]["rebalance_cost_msat"] for c in document["channels"]}
+    assert {scid: cost for scid, cost in costs.items() if cost} == {"403x3x0": 2_324}
+    assert document["node_profit"]["rebalance_cost_msat"] == 2_324
+    assert (document["node_profit"]["onchain_cost_msat"], document["node_profit"]["net_msat"]) == (None, None)
+
+
 @pytest.mark.parametrize("ident", ["403x2x0", "443103186124800"])
 async def test_one_channel_is_found_by_any_of_its_ids(imported: Lnflow, ident: str) -> None:
     document = (await imported("channel", ident, "--all", "--json")).document

@@ -19,7 +19,7 @@ from tests.unit.ingest_files.reading_back import (
 from lnflow.domain.causes import Outcome
 from lnflow.domain.channel import NodeInfo
 from lnflow.domain.htlc import Attempt, Forward, Settled, StreamEnded, Subscribed
-from lnflow.ingest.files.items import Aliases, ChannelSnapshot, ClosedChannels, PolicyRecord
+from lnflow.ingest.files.items import Aliases, ChannelSnapshot, ClosedChannels, PaymentPart, PolicyRecord
 from lnflow.ingest.files.recognise import FileKind
 from lnflow.ingest.files.source import open_source
 from lnflow.nodes.lnd.json_form import GraphEdge, ReportedFees
@@ -132,7 +132,11 @@ def test_the_rest_of_lncli_is_read(version: str) -> None:
     fees = read_lnd(version, "feereport.json").items
     assert [fee.fee_ppm for fee in fees if isinstance(fee, ReportedFees)] == [100, 250, 250, 1]
     payments = read_lnd(version, "listpayments.json")
-    assert (payments.kind, payments.items) == (FileKind.PAYMENTS, [])
+    assert payments.kind is FileKind.PAYMENTS
+    circular = [i.part for i in payments.items if isinstance(i, PaymentPart) and i.receiver_pubkey == own_key]
+    back, out = (int(expected(version)["channels"][name]["scid"]) for name in ("BD", "BC1"))
+    assert [(p.in_scid, p.out_scid) for p in circular] == [(back, out)]
+    assert circular[0].fee_msat == {"0.20.1": 2_326, "0.21.2": 2_324}[version]
 
 
 @LND

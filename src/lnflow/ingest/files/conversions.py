@@ -16,6 +16,7 @@ from lnflow.ingest.files.items import (
     ClosedChannels,
     Coverage,
     FileItem,
+    PaymentPart,
     PolicyRecord,
 )
 from lnflow.ingest.files.recognise import FileKind
@@ -195,6 +196,7 @@ _ROWS: dict[FileKind, Callable[[dict[str, object]], Iterable[FileItem]]] = {
     FileKind.CLOSED_CHANNELS: lambda value: (ClosedChannels((lnd.decode_closed_channel(value),)),),
     FileKind.NODE_INFO: lambda value: (lnd.decode_node_info(value),),
     FileKind.FEE_REPORT: lambda value: (lnd.decode_fee_report(value),),
+    FileKind.PAYMENTS: lambda value: [PaymentPart(*found) for found in lnd.decode_payment(value)],
     FileKind.NODES_BY_NAME: _nodes_by_name,
     FileKind.EDGES: _edge,
     FileKind.POLICIES: _policies,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from lnflow.domain.channel import ChannelPolicies, ChannelState, ClosedChannel, NodeInfo
+from lnflow.domain.costs import CircularHtlc
 from lnflow.domain.htlc import Attempt, Forward, StreamEvent
 from lnflow.nodes.lnd.json_form import GraphEdge, ReportedFees
 
@@ -46,6 +47,13 @@ class Aliases(Struct, frozen=True, gc=False):
     names: dict[str, str]
 
 
+class PaymentPart(Struct, frozen=True, gc=False):
+    """A settled part of a payment of ours, and who received it: it went in a circle if that is us."""
+
+    receiver_pubkey: str
+    part: CircularHtlc
+
+
 class Coverage(Struct, frozen=True, gc=False):
     """An interval in which the node was listened to; `until_ns` None means that the file has no end of it."""
 
@@ -65,6 +73,7 @@ FileItem = (
     | Aliases
     | ReportedFees
     | Coverage
+    | PaymentPart
 )
 
 

@@ -18,7 +18,7 @@ from lnflow.nodes.lnd.events import DecodeCounts
 from lnflow.nodes.lnd.json_events import decode_event_line, decode_event_lines
 
 CHUNK_ROWS = 1_000  # more at once is slower: the objects no longer fit the processor's cache
-_NOTHING_TO_READ = frozenset({FileKind.PAYMENTS, FileKind.NO_CHANNELS})
+_NOTHING_TO_READ = frozenset({FileKind.CLN_PAYMENTS, FileKind.NO_CHANNELS})
 
 
 class Reading:

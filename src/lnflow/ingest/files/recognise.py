@@ -13,7 +13,8 @@ from lnflow.ingest.files.window import BadValue, JsonWindow
 
 HEAD_BYTES = 1 << 20
 _FORMS = (
-    "HTLC events, fwdinghistory, listchannels, closedchannels, getinfo, feereport, getnodeinfo, describegraph (LND); "
+    "HTLC events, fwdinghistory, listchannels, closedchannels, getinfo, feereport, getnodeinfo, describegraph, "
+    "listpayments (LND); "
     "listforwards, listpeerchannels, listclosedchannels, listnodes, getinfo (Core Lightning); exchange files"
 )
 _LINES_TRIED = 50  # a log may begin in the middle of a line, or with lines of a proxy
@@ -41,7 +42,8 @@ class FileKind(Enum):
     CLN_NODES = "nodes (Core Lightning)"
     CSV_FORWARDS = "forwards as CSV"
     CSV_CLN_FORWARDS = "forwards of Core Lightning as CSV"
-    PAYMENTS = "payments: nothing to import from them yet"
+    PAYMENTS = "payments (LND)"
+    CLN_PAYMENTS = "payments of Core Lightning: nothing to import from them"
     NO_CHANNELS = "an empty list of channels: nothing to import, it could be of open or of closed ones"
     EMPTY = "empty"
     UNKNOWN = "not recognised"
@@ -173,6 +175,8 @@ def _kind_of(shape: _Shape) -> Recognised | None:
             return Recognised(FileKind.CLN_FORWARDS, frozenset({"forwards"}))
         case "channel_fees":
             return Recognised(FileKind.FEE_REPORT, frozenset({"channel_fees"}))
+        case "payments" if "groupid" in first or "created_at" in first:
+            return Recognised(FileKind.CLN_PAYMENTS, frozenset({"payments"}))
         case "payments":
             return Recognised(FileKind.PAYMENTS, frozenset({"payments"}))
         case "closedchannels":

@@ -11,6 +11,7 @@ from typing import TypeVar
 import msgspec
 
 from lnflow.domain.channel import ChannelState, ClosedChannel, NodeInfo
+from lnflow.domain.costs import CircularHtlc
 from lnflow.domain.errors import InputError
 from lnflow.domain.htlc import Forward
 from lnflow.nodes.lnd import json_messages as js
@@ -32,6 +33,7 @@ __all__ = [
     "decode_forward",
     "decode_graph_node",
     "decode_node_info",
+    "decode_payment",
 ]
 
 _Message = TypeVar("_Message")
@@ -71,6 +73,11 @@ def decode_graph_node(element: object) -> tuple[str, str | None]:
 def decode_node_info(element: object) -> NodeInfo:
     """Return who the node of a getinfo is."""
     return records.node_info(_convert(element, js.GetInfoResponse, "getinfo"))
+
+
+def decode_payment(element: object) -> list[tuple[str, CircularHtlc]]:
+    """Return the settled parts of one element of `payments`, each with who received it."""
+    return records.arrived_parts(_convert(element, js.Payment, "payment"))
 
 
 def decode_fee_report(element: object) -> ReportedFees:
