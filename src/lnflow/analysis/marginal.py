@@ -1,6 +1,6 @@
 """What a little more outbound balance would bring: the gain of adding N sat once, within a month.
 
-Balance that serves a payment is gone: N sat carry N sat of wishes, and no wish larger than N.
+Balance that serves a payment is gone: N sat carry N sat of wishes, and no wish larger than what is then there.
 """
 
 from __future__ import annotations
@@ -26,13 +26,16 @@ class Gain(Struct, frozen=True, kw_only=True, gc=False):
 def gain_of(finding: Finding, added_msat: int, covered_s: float) -> float:
     """Return the msat that adding `added_msat` of balance once would earn within a month.
 
-    Of the wishes no larger than that, worth E and moving F a month: E while F is less, else the part that the
-    added balance can carry, E x added / F.
+    Of the wishes no larger than that and what the peer's fullest channel holds, worth E and moving F a month: E
+    while F is less, else the part that the added balance can carry, E x added / F.
     """
     flow_msat = value_msat = 0.0
+    reach_msat = added_msat + max((c.local_msat or 0 for c in finding.channels if not c.closed), default=0)
     scale = finding.circumstances.factor * MONTH_S / covered_s
     for group, chance in zip(finding.groups, finding.chances, strict=True):
-        if chance is not None and group.unserved and group.open_msat <= added_msat * group.unserved:
+        # what came in parts at once needs room for a part only
+        shown_msat = group.open_msat if group.open_part_msat is None else group.open_part_msat
+        if chance is not None and group.unserved and shown_msat <= reach_msat * group.unserved:
             flow_msat += group.open_msat * chance.mean * scale
             value_msat += group.open_fee_msat * chance.mean * scale
     return value_msat * min(1.0, added_msat / flow_msat) if flow_msat else 0.0
