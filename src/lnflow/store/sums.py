@@ -169,12 +169,10 @@ def _flow_parts(
 ) -> Iterable[tuple[str, tuple[int, ...]]]:
     one = "" if chan is None else f" AND chan = {chan:d}"
     for total in plan.totals:
-        latest = "SELECT max(period) FROM channel_total WHERE node_id = ? AND chan = c.channel_id AND period <= ?"
         yield (
-            f"SELECT t.chan, {_signed(total.sign, FLOW_COLUMNS)} FROM channel c JOIN channel_total t"
-            f" ON t.node_id = ? AND t.chan = c.channel_id AND t.period = ({latest})"
-            + (" WHERE c.node_id IN (0, ?)" if chan is None else f" WHERE c.channel_id = {chan:d} AND ? = ?"),
-            (node_id, node_id, total.period, node_id, *(() if chan is None else (node_id,))),
+            f"SELECT chan, {_signed(total.sign, FLOW_COLUMNS)} FROM channel_total WHERE node_id = ? AND period ="
+            f" (SELECT max(period) FROM channel_total WHERE node_id = ? AND period <= ?){one}",
+            (node_id, node_id, total.period),
         )
     for part in plan.hours:
         where = (
@@ -187,16 +185,26 @@ def _flow_parts(
             (node_id, part.first, part.last),
         )
     for raw in plan.raw:
+        bounds = (node_id, raw.since_ns, raw.until_ns)
+        when = "node_id = ? AND accounted_ns >= ? AND accounted_ns < ?"
+        if chan is not None:  # both directions in one look, at the index alone
+            ins = _signed_sums(raw.sign, [f"(in_chan = {chan:d}) * {x}" for x in _RAW_IN])
+            outs = _signed_sums(raw.sign, [f"(out_chan = {chan:d}) * {x}" for x in _RAW_OUT])
+            found = f"SELECT attempt_id FROM attempt WHERE {when} AND (in_chan = {chan:d} OR out_chan = {chan:d})"
+            yield (
+                f"SELECT {chan:d}, {ins}, {outs} FROM attempt WHERE attempt_id IN ({found}) AND twin IS NULL"
+                " GROUP BY node_id",
+                bounds,
+            )
+            continue
         zeros_in, zeros_out = (", ".join("0" for _ in x) for x in (_RAW_IN, _RAW_OUT))
         for column, ins, outs in (
             ("in_chan", _signed_sums(raw.sign, _RAW_IN), zeros_out),
             ("out_chan", zeros_in, _signed_sums(raw.sign, _RAW_OUT)),
         ):
-            only = "" if chan is None else f" AND {column} = {chan:d}"
             yield (
-                f"SELECT {column} AS chan, {ins}, {outs} FROM attempt WHERE node_id = ? AND accounted_ns >= ?"
-                f" AND accounted_ns < ? AND twin IS NULL{only} GROUP BY {column}",
-                (node_id, raw.since_ns, raw.until_ns),
+                f"SELECT {column} AS chan, {ins}, {outs} FROM attempt WHERE {when} AND twin IS NULL GROUP BY {column}",
+                bounds,
             )
 
 
@@ -206,10 +214,9 @@ def _refusal_parts(
     one = "" if chan is None else f" AND chan = {chan:d}"
     for total in plan.totals:
         yield (
-            f"SELECT chan, cause, {_signed(total.sign, REFUSAL_COLUMNS)} FROM (SELECT chan, cause,"
-            f" {', '.join(REFUSAL_COLUMNS)}, max(period) FROM refusal_total WHERE node_id = ? AND period <= ?{one}"
-            " GROUP BY chan, cause)",
-            (node_id, total.period),
+            f"SELECT chan, cause, {_signed(total.sign, REFUSAL_COLUMNS)} FROM refusal_total WHERE node_id = ? AND"
+            f" period = (SELECT max(period) FROM refusal_total WHERE node_id = ? AND period <= ?){one}",
+            (node_id, node_id, total.period),
         )
     for part in plan.hours:
         where = (

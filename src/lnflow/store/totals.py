@@ -28,8 +28,8 @@ def extend_totals(con: sqlite3.Connection, node_id: int, through_hour: int) -> N
     if target <= base and row[0] is not None:
         return
     target = max(target, base)
-    _extend(con, node_id, base, target, "channel_hour", "channel_total", ("chan",), FLOW_COLUMNS)
-    _extend(con, node_id, base, target, "refusal_hour", "refusal_total", ("chan", "cause"), REFUSAL_COLUMNS)
+    _extend(con, node_id, base, target, "channel_hour", "channel_total", "chan", FLOW_COLUMNS)
+    _extend(con, node_id, base, target, "refusal_hour", "refusal_total", "chan, cause", REFUSAL_COLUMNS)
     con.execute("UPDATE node_state SET totals_through = ? WHERE node_id = ?", (target, node_id))
 
 
@@ -40,24 +40,27 @@ def _extend(
     target: int,
     hours: str,
     totals: str,
-    key: tuple[str, ...],
+    keys: str,
     columns: tuple[str, ...],
 ) -> None:
-    keys = ", ".join(key)
+    """Write the totals after every period from `base` to `target` in which something changed: of all channels."""
     names = ", ".join(columns)
-    running = ", ".join(
-        f"sum(h.{c}) OVER (PARTITION BY {', '.join(f'h.{k}' for k in key)} ORDER BY h.period) + coalesce(b.{c}, 0)"
-        for c in columns
-    )
-    join = " AND ".join(f"b.{k} = h.{k}" for k in key)
+    sums = ", ".join(f"sum({c})" for c in columns)
     con.execute(f"DELETE FROM {totals} WHERE node_id = ? AND period > ?", (node_id, base))
-    con.execute(
-        f"""INSERT INTO {totals} (node_id, {keys}, period, {names})
-            SELECT :node_id, {", ".join(f"h.{k}" for k in key)}, h.period + 1, {running}
-            FROM (SELECT {keys}, hour / {PERIOD_H} AS period, {", ".join(f"sum({c}) AS {c}" for c in columns)}
-                  FROM {hours} WHERE node_id = :node_id AND hour >= :first AND hour < :last
-                  GROUP BY {keys}, hour / {PERIOD_H}) h
-            LEFT JOIN (SELECT {keys}, {names}, max(period) FROM {totals} WHERE node_id = :node_id
-                       GROUP BY {keys}) b ON {join}""",
-        {"node_id": node_id, "first": base * PERIOD_H, "last": target * PERIOD_H},
-    )
+    changed = con.execute(
+        f"SELECT DISTINCT hour / {PERIOD_H} FROM {hours} WHERE node_id = ? AND hour >= ? AND hour < ? ORDER BY 1",
+        (node_id, base * PERIOD_H, target * PERIOD_H),
+    ).fetchall()
+    [newest] = con.execute(f"SELECT max(period) FROM {totals} WHERE node_id = ?", (node_id,)).fetchone()
+    for (period,) in changed:
+        con.execute(
+            f"""INSERT INTO {totals} (node_id, period, {keys}, {names})
+                SELECT ?1, ?2 + 1, {keys}, {sums} FROM (
+                  SELECT {keys}, {names} FROM {totals} WHERE node_id = ?1 AND period = ?3
+                  UNION ALL
+                  SELECT {keys}, {names} FROM {hours}
+                    WHERE node_id = ?1 AND hour >= ?2 * {PERIOD_H} AND hour < (?2 + 1) * {PERIOD_H})
+                GROUP BY {keys}""",
+            (node_id, period, newest),
+        )
+        newest = period + 1
