@@ -161,7 +161,7 @@ def _refused(facts: AttemptFacts, event: Refused) -> None:
     if facts.outcome < _REFUSED:
         facts.cause, facts.wire_code, facts.detail = int(event.cause), event.wire_code, event.detail
     elif facts.outcome == _REFUSED:
-        facts.cause = max(facts.cause, int(event.cause))
+        facts.cause = _told(facts.cause, int(event.cause))
         facts.wire_code, facts.detail = max(facts.wire_code, event.wire_code), max(facts.detail, event.detail)
     _end(facts, _REFUSED, at_ns)
 
@@ -197,13 +197,20 @@ def merge(one: AttemptFacts, other: AttemptFacts) -> AttemptFacts:
         _least(one.resolved_ns, other.resolved_ns) if same else winner.resolved_ns,
         _least(one.history_ns, other.history_ns),
         winner.outcome,
-        max(one.cause, other.cause) if same else winner.cause,
+        _told(one.cause, other.cause) if same else winner.cause,
         max(one.wire_code, other.wire_code) if same else winner.wire_code,
         max(one.detail, other.detail) if same else winner.detail,
         max(one.live, other.live),
         min(one.only_known, other.only_known),
         one.ordinal,
     )
+
+
+def _told(one: int, other: int) -> int:
+    """Of two causes of one refusal, one that could be told beats `unattributed`."""
+    if one == Cause.UNATTRIBUTED:
+        return other
+    return one if other == Cause.UNATTRIBUTED else max(one, other)
 
 
 def _most(one: int | None, other: int | None) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from lnflow.domain.causes import Outcome
+from lnflow.domain.causes import Cause, Outcome
 from lnflow.store import rollups
 from lnflow.store.rollups import Share
 from lnflow.store.rows import IN_CHAN, IN_HTLC_ID, ONLY_KNOWN, Row, WriteReport
@@ -152,6 +152,8 @@ def _merge_known(con: sqlite3.Connection) -> list[Share]:
                                           coalesce(s.resolved_ns, {ours}resolved_ns)) END,
               cause = CASE WHEN s.outcome > {ours}outcome THEN s.cause
                            WHEN s.outcome < {ours}outcome THEN {ours}cause
+                           WHEN {ours}cause = {Cause.UNATTRIBUTED:d} THEN s.cause
+                           WHEN s.cause = {Cause.UNATTRIBUTED:d} THEN {ours}cause
                            ELSE max({ours}cause, s.cause) END,
               wire_code = CASE WHEN s.outcome > {ours}outcome THEN s.wire_code
                                WHEN s.outcome < {ours}outcome THEN {ours}wire_code

@@ -181,3 +181,13 @@ def test_a_downstream_failure_takes_its_amount_from_the_offer(tmp_path: Path) ->
         write(writer, [downstream(1)])
         write(writer, [offered(1, out_msat=5_000_000)])
         assert writer._con.execute("SELECT outcome, amount_out_msat FROM attempt").fetchall() == [(2, 5_000_000)]
+
+
+def test_a_cause_that_could_be_told_beats_unattributed_in_any_order(tmp_path: Path) -> None:
+    """Core Lightning's own list does not tell what our look at its channels did."""
+    told, untold = refused(1, cause=Cause.INSUFFICIENT_BALANCE), refused(1, cause=Cause.UNATTRIBUTED)
+    for number, batches in enumerate(([[told], [untold]], [[untold], [told]], [[told, untold]], [[untold, told]])):
+        with StoreWriter(tmp_path / str(number), "node") as writer:
+            for batch in batches:
+                write(writer, batch)
+            assert writer._con.execute("SELECT cause FROM attempt").fetchall() == [(Cause.INSUFFICIENT_BALANCE,)]
