@@ -180,9 +180,7 @@ class ChannelDictionary:
         facts = con.execute(
             f"""SELECT {here.format("in_chan")}, in_htlc_id, {here.format("out_chan")}, out_scid, out_htlc_id,
                   out_used, out_at_ns, amount_in_msat, amount_out_msat, arrived_ns, resolved_ns, history_ns, outcome,
-                  cause, wire_code, detail, live, 0, ordinal FROM attempt a WHERE {doubled}"""SELECT {here.format("in_chan")}, in_htlc_id, {here.format("out_chan")}, out_scid, out_htlc_id, out_used, out_at_ns, amount_in_msat,
-                  amount_out_msat, arrived_ns, resolved_ns, history_ns, outcome, cause, wire_code, detail, live,
-                  0, ordinal FROM attempt a WHERE {doubled}""",
+                  cause, wire_code, detail, live, 0, ordinal FROM attempt a WHERE {doubled}""",
             params,
         ).fetchall()
         shares = rollups.shares_of(con, -1, doubled, params)
