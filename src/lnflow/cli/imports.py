@@ -69,7 +69,7 @@ def _progress() -> AbstractContextManager[Callable[[str, int, int | None, int], 
 def _covered(texts: tuple[str, str] | None) -> tuple[int, int] | None:
     if not texts:
         return None
-    from lnflow.domain.time import parse_time_ns
+    from lnflow.domain.time import SystemClock, parse_time_ns
 
     try:
         since_ns, until_ns = (parse_time_ns(text) for text in texts)
@@ -77,4 +77,6 @@ def _covered(texts: tuple[str, str] | None) -> tuple[int, int] | None:
         raise click.BadParameter(str(exc), param_hint="--covered") from exc
     if since_ns >= until_ns:
         raise click.BadParameter("the first time must be before the second", param_hint="--covered")
+    if until_ns > SystemClock().now_ns():
+        raise click.BadParameter(f"{texts[1]!r} is yet to come: nobody has listened then", param_hint="--covered")
     return since_ns, until_ns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -87,8 +88,29 @@ def cli() -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 misused."""
+    _open_closed_streams()
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what goes wrong is said once, in our words
     try:
         cli.main(args=args, prog_name="lnflow")
     except LnflowError as exc:
         click.echo(f"lnflow: {exc}", err=True)
         sys.exit(1)
+    except OSError as exc:  # chiefly a full disk behind standard output
+        click.echo(f"lnflow: {exc.filename or 'standard output'}: {exc.strerror or exc}", err=True)
+        _discard_output()
+        sys.exit(1)
+
+
+def _open_closed_streams() -> None:
+    """A service may start us without standard streams; Python then has None in their place."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: SIM115  # for the life of the process
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+
+
+def _discard_output() -> None:
+    """Keep Python from failing once more over what standard output would not take."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -145,11 +145,15 @@ def open_service(database: str | None, node: str | None, settings: str | None) -
 
 
 def window_choice(hours: float | None, since: str | None, until: str | None, everything: bool) -> WindowChoice:
-    """Return the window that was asked for, checked before anything is opened."""
+    """Return the window that was asked for, checked before anything is opened; else this is a misuse."""
+    from lnflow.domain.errors import ConfigurationError
     from lnflow.service.windows import WindowChoice
 
     choice = WindowChoice(hours=hours, since=since, until=until, everything=everything)
-    choice.check()
+    try:
+        choice.check()
+    except ConfigurationError as exc:
+        raise click.UsageError(str(exc)) from exc
     return choice
 
 

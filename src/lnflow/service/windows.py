@@ -10,6 +10,8 @@ from lnflow.domain.time import HOUR_NS, iso_utc, parse_time_ns
 from lnflow.store.records import StoredCoverage, StoredSpan
 
 DEFAULT_HOURS = 24.0
+MAX_HOURS = 1_000_000.0  # 114 years; the store counts nanoseconds in 63 bits
+MAX_TIME_NS = 2**63 - 1
 
 
 class WindowChoice(Struct, frozen=True, kw_only=True):
@@ -26,9 +28,12 @@ class WindowChoice(Struct, frozen=True, kw_only=True):
             raise ConfigurationError("--all means everything stored: leave out --hours, --since and --until")
         if self.hours is not None and self.since is not None:
             raise ConfigurationError("--hours and --since both say where the window begins: give one of them")
-        for name, text in (("--since", self.since), ("--until", self.until)):
-            if text is not None:
-                _time(name, text)
+        if self.hours is not None and not 0 < self.hours <= MAX_HOURS:  # neither is nan
+            raise ConfigurationError(f"--hours: {self.hours:g} must be above 0 and at most {MAX_HOURS:,.0f}")
+        since_ns = None if self.since is None else _time("--since", self.since)
+        until_ns = None if self.until is None else _time("--until", self.until)
+        if since_ns is not None and until_ns is not None:
+            _refuse_empty(since_ns, until_ns)
 
 
 def resolve(choice: WindowChoice, now_ns: int, span: StoredSpan, coverage: StoredCoverage) -> Window:
@@ -45,15 +50,22 @@ def resolve(choice: WindowChoice, now_ns: int, span: StoredSpan, coverage: Store
         since_ns = _time("--since", choice.since)
     else:
         since_ns = until_ns - round((choice.hours or DEFAULT_HOURS) * HOUR_NS)
+    _refuse_empty(since_ns, until_ns)
+    return Window(since_ns=since_ns, until_ns=until_ns)
+
+
+def _refuse_empty(since_ns: int, until_ns: int) -> None:
     if since_ns >= until_ns:
         raise ConfigurationError(
             f"the window is empty: it begins at {iso_utc(since_ns)} and ends at {iso_utc(until_ns)}"
         )
-    return Window(since_ns=since_ns, until_ns=until_ns)
 
 
 def _time(name: str, text: str) -> int:
     try:
-        return parse_time_ns(text)
+        time_ns = parse_time_ns(text)
     except ValueError as exc:
         raise ConfigurationError(f"{name}: {exc}") from exc
+    if not 0 <= time_ns <= MAX_TIME_NS:
+        raise ConfigurationError(f"{name}: {text!r} is not between 1970 and 2262: unix seconds, not milliseconds?")
+    return time_ns

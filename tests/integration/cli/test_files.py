@@ -185,9 +185,9 @@ async def test_bad_lines_are_named_the_rest_is_kept_and_the_exit_code_says_so(ln
     ("arguments", "code", "says"),
     [
         (("analyze",), 1, "no database at"),
-        (("analyze", "--hours=3", "--since=2020-01-01"), 1, "give one of them"),
-        (("analyze", "--all", "--hours=3"), 1, "leave out --hours"),
-        (("analyze", "--since=yesterday"), 1, "--since: 'yesterday' is not a time"),
+        (("analyze", "--hours=3", "--since=2020-01-01"), 2, "give one of them"),
+        (("analyze", "--all", "--hours=3"), 2, "leave out --hours"),
+        (("analyze", "--since=yesterday"), 2, "--since: 'yesterday' is not a time"),
         (("analyze", "--hours=-1"), 2, "--hours"),
         (("analyze", "--view=money"), 2, "--view"),
         (("failures", "--by=moon"), 2, "--by"),

@@ -60,3 +60,16 @@ def test_what_makes_no_sense_is_said(choice: dict[str, object], says: str) -> No
 def test_a_window_is_never_empty_or_reversed(hours: float, until_s: int) -> None:
     since_ns, until_ns = window(hours=hours, until=str(until_s))
     assert since_ns < until_ns
+
+
+@pytest.mark.parametrize("hours", [float("nan"), float("inf"), -1.0, 1e30])
+def test_hours_that_are_no_length_of_time_are_refused(hours: float) -> None:
+    with pytest.raises(ConfigurationError, match="--hours"):
+        window(hours=hours)
+
+
+@pytest.mark.parametrize("text", ["99999999999999999999", "1795256337336", "0001-01-01", "9999-12-31"])
+def test_times_beyond_what_the_store_counts_are_refused(text: str) -> None:
+    """Milliseconds among them, taken for seconds."""
+    with pytest.raises(ConfigurationError, match="--since"):
+        window(since=text)

@@ -1,0 +1,72 @@
+"""How commands end when they are misused, or their output cannot be written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.integration.cli.conftest import Lnflow
+
+HISTORY = str(Path(__file__).parent / "fwdinghistory.json")
+
+
+@pytest.fixture
+async def database(lnflow: Lnflow) -> str:
+    """Return the option that names a store with something in it."""
+    assert (await lnflow("import", HISTORY)).code == 0
+    return f"--database={lnflow.database}"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--hours=nan",),
+        ("--hours=inf",),
+        ("--since=99999999999999999999",),
+        ("--since=yesterday",),
+        ("--hours=24", "--all"),
+        ("--since=2026-11-21", "--until=2026-11-20"),
+    ],
+    ids="".join,
+)
+async def test_a_window_that_is_none_is_a_misuse(lnflow: Lnflow, options: tuple[str, ...]) -> None:
+    result = await lnflow("analyze", *options)
+    assert (result.code, result.out) == (2, b"")
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize("until", ["2099-01-01", "1999-01-01"])
+async def test_nobody_has_listened_in_the_future_or_backwards(lnflow: Lnflow, until: str) -> None:
+    result = await lnflow("import", "--covered", "2026-11-21", until, HISTORY)
+    assert result.code == 2
+    assert "--covered" in result.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("arguments", [("analyze", "--all"), ("analyze", "--all", "--json"), ("export", "--all")])
+def test_a_full_disk_behind_standard_output_is_said(database: str, arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        run = subprocess.run(
+            [sys.executable, "-m", "lnflow", *arguments, database],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert run.returncode == 1
+    assert run.stderr == f"lnflow: standard output: {os.strerror(28)}\n"
+
+
+@pytest.mark.parametrize("descriptor", [0, 1, 2])
+def test_a_stream_that_was_closed_at_the_start_is_no_trouble(database: str, descriptor: int) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "lnflow", "analyze", "--all", database],
+        preexec_fn=lambda: os.close(descriptor),
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0
