@@ -163,7 +163,8 @@ def refusals_by_channel(rows: Iterable[RefusalRow]) -> list[FailureFacts]:
 
 
 def passed_on_by_channel(rows: Iterable[FlowRow]) -> list[FailureFacts]:
-    return [_passed_on(settled=f.out_settled, downstream=f.out_downstream, channel_id=f.chan) for f in rows]
+    """Return what was seen to be passed on: a rate with backfilled forwards in it would be of uncovered time."""
+    return [_passed_on(settled=f.out_settled_live, downstream=f.out_downstream, channel_id=f.chan) for f in rows]
 
 
 def load_pairs(store: FailureStatsStore, window: Window) -> tuple[list[FailureFacts], list[FailureFacts], bool]:

@@ -24,10 +24,10 @@ from lnflow.advice.documents import (
 from lnflow.advice.failure_table import failure_rows
 from lnflow.advice.notes import window_notes
 from lnflow.advice.why import explain
-from lnflow.analysis.facts import Window
+from lnflow.analysis.facts import Scope, Window
 from lnflow.domain.errors import ConfigurationError
 from lnflow.domain.scid import parse_scid
-from lnflow.domain.time import Clock, SystemClock
+from lnflow.domain.time import DAY_NS, Clock, SystemClock
 from lnflow.service import loading
 from lnflow.service.following import ledger_document
 from lnflow.service.profits import load_profits, peer_profit_documents
@@ -81,6 +81,9 @@ class OpportunityService:
             notes = window_notes(scope)
             if by in ("in_peer", "pair"):
                 refused, passed, rounded = loading.load_pairs(self._store, window)
+                listened = _listened(scope)
+                if listened != window:
+                    _, passed, _ = loading.load_pairs(self._store, listened)
                 if rounded:
                     notes.append(
                         Note(
@@ -172,3 +175,12 @@ def _named(channels: list[ChannelDocument], ident: str) -> ChannelDocument:
         f"no channel {ident!r} in the store: give its short channel id (840000x12x1), its channel point or its "
         "peer; 'lnflow channels' lists them"
     )
+
+
+def _listened(scope: Scope) -> Window:
+    """Return the window from the day on in which listening began: rates leave out what was only backfilled."""
+    first_ns = scope.coverage.first_ns
+    if first_ns is None:
+        return scope.window
+    since_ns = max(scope.window.since_ns, first_ns // DAY_NS * DAY_NS)
+    return Window(since_ns=min(since_ns, scope.window.until_ns), until_ns=scope.window.until_ns)
