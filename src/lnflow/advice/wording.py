@@ -4,16 +4,19 @@ from __future__ import annotations
 
 
 def sats(msat: int | None) -> str:
-    """Return msat as sat: whole from 100 sat on, to the msat below.
+    """Return msat as sat: whole from 100 sat on, to the msat below 1 sat, to the hundredth between.
 
-    >>> sats(1_234_567), sats(99_001), sats(0), sats(None)
-    ('1,235', '99.001', '0', '–')
+    Three decimals of more than a sat would read as thousands: 16.315 beside 1,540.
+
+    >>> sats(1_234_567), sats(16_315), sats(17), sats(0), sats(None)
+    ('1,235', '16.32', '0.017', '0', '–')
     """
     if msat is None:
         return "–"
     if abs(msat) >= 100_000:
         return f"{round(msat / 1000):,}"
-    return f"{msat / 1000:,.3f}".rstrip("0").rstrip(".")
+    text = f"{msat / 1000:.3f}" if abs(msat) < 1000 else f"{msat / 1000:.2f}"
+    return text.rstrip("0").rstrip(".")
 
 
 def duration(seconds: float) -> str:

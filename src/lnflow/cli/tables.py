@@ -211,9 +211,13 @@ def draw_checks(console: Console, document: DoctorDocument) -> None:
         console.print(Text.assemble((mark, style), f" {check.name}: {check.found}"), soft_wrap=True)
         if check.remedy is not None:
             console.print(f"    {check.remedy}", markup=False, soft_wrap=True)
-    console.print(
-        Text("All is well." if document.ok else "Something is to be mended.", style="bold"),
-    )
+    console.print(Text(_verdict(document), style="bold"))
+
+
+def _verdict(document: DoctorDocument) -> str:
+    if not document.ok:
+        return "Something is to be mended."
+    return "It works; mind what is marked !" if any(c.status == "warn" for c in document.checks) else "All is well."
 
 
 def _urgency_style(urgency: float) -> str:

@@ -42,7 +42,9 @@ async def _check_node(connect: Callable[[], LndConnection], clock: Clock) -> tup
         connection = connect()
         credentials = load_credentials(connection)
     except ConfigurationError as exc:
-        return [_failed("credentials", exc, "give --lnd-dir, or --macaroon-path and --cert-path that fit")], None
+        return [
+            _failed("credentials", exc, "mend what is said above; docs/how-to/connect-lnd.md has all options")
+        ], None
     checks = [_ok("credentials", f"{connection.macaroon_path or 'lndconnect'}: can read and cannot spend")]
     if connection.allow_spending_credential:
         checks = [_warn("credentials", "a credential that can spend is allowed", "bake one that can only read")]
@@ -60,7 +62,8 @@ async def _check_reachable(
     try:
         state = await reader.get_state()
     except (NodeUnavailable, NodeRefused) as exc:
-        return [_failed("connection", exc, "start LND, or give its gRPC address with --grpc-host")], None
+        remedy = "see that LND runs, and that --grpc-host and --cert-path are those of this LND"
+        return [_failed("connection", exc, remedy)], None
     checks = [_ok("connection", f"LND answers at {connection.target}")]
     expiry = await _check_certificate(connection, clock.now_ns())
     if expiry is not None:
