@@ -51,4 +51,13 @@ def daemon(
         why = "--dry-run is given" if dry_run else "the settings do not say 'act = true' under [fees]"
         click.echo(f"Nothing will be written: {why}.", err=True)
     service = node_service(target, reach, path, compat, fee_macaroon_path)
-    asyncio.run(run_daemon(service, act=writes, interval_s=interval * 60, runs=runs, as_json=as_json))
+    asyncio.run(
+        run_daemon(
+            service,
+            act=writes,
+            interval_s=interval * 60,
+            raw_days=target.settings.retention.raw_days,
+            runs=runs,
+            as_json=as_json,
+        )
+    )

@@ -26,6 +26,7 @@ async def run_daemon(
     *,
     act: bool,
     interval_s: float,
+    raw_days: int,
     runs: int | None = None,
     as_json: bool = False,
 ) -> None:
@@ -44,7 +45,11 @@ async def run_daemon(
         done = 0
         while not stop.is_set():
             schedule.next_in(interval_s)
-            wait_s = interval_s if await _run_once(service, act=act, as_json=as_json) else min(RETRY_S, interval_s)
+            wait_s = (
+                interval_s
+                if await _run_once(service, act=act, raw_days=raw_days, as_json=as_json)
+                else min(RETRY_S, interval_s)
+            )
             done += 1
             if runs is not None and done >= runs:
                 break
@@ -57,12 +62,13 @@ async def run_daemon(
     _notify("STOPPING=1")
 
 
-async def _run_once(service: PolicyService, *, act: bool, as_json: bool) -> bool:
+async def _run_once(service: PolicyService, *, act: bool, raw_days: int, as_json: bool) -> bool:
     pacing = Pacing(clock=service.clock)
     try:
         # judged first: what is taken back is in its cool-down when the file is applied again
         rolled_back = await service.rollback(act=act, pacing=pacing)
         document = await service.apply(act=act, pacing=pacing)
+        service.prune(raw_days)
     except NodeUnavailable as exc:
         logger.warning("run failed: node away: %s", exc)
         return False

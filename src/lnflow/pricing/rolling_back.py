@@ -16,7 +16,7 @@ from lnflow.pricing.decision import Action, Decision, RollbackTerms
 from lnflow.pricing.facts import ChannelFacts, PeerFacts, Unknown, balances_msat
 from lnflow.pricing.guards import ChannelHistory, Pipeline, guard
 from lnflow.pricing.rollback import BUCKET_S, MOST_BUCKETS, Bucket, Judgement, Outcome, Trial, judge
-from lnflow.store.fee_journal import DONE, FAILED, UPDATE, FeeChange, FeeJournal
+from lnflow.store.fee_journal import DONE, UPDATE, FeeChange, FeeJournal
 from lnflow.store.intervals import within
 from lnflow.store.price_history import PeriodRow, PriceHistory
 from lnflow.store.reading import StoreReader
@@ -49,10 +49,10 @@ def load_record(database: Path, node_name: str | None, now_ns: int) -> Record:
     now_period = now_ns // BUCKET_NS
     first = now_period - LOOK_BACK
     with FeeJournal(database, node_name, read_only=True) as journal:
-        every = [c for c in journal.changes(limit=100_000) if c.kind in ("update", "rollback") and c.result != FAILED]
         changes = [c for c in journal.latest_written() if c.kind == UPDATE and c.result == DONE]
         if not changes:
             return Record(changes=[], starts={}, rows=[], covered=frozenset(), closed={})
+        starts = journal.written_before(changes)
         with PriceHistory(database, journal.node_id) as history:
             rows = history.periods(first, now_period)
             closed = {
@@ -64,7 +64,7 @@ def load_record(database: Path, node_name: str | None, now_ns: int) -> Record:
         intervals = list(store.coverage(first * BUCKET_NS, now_period * BUCKET_NS).intervals)
     return Record(
         changes=changes,
-        starts=_starts(changes, every),
+        starts=starts,
         rows=rows,
         covered=covered_periods(intervals, first, now_period),
         closed=closed,
@@ -157,15 +157,6 @@ def _ours(policies: ChannelPolicies | None) -> Policy | Unknown:
     if policies is None or policies.ours is None:
         return Unknown("the node shows no policy of ours")
     return policies.ours
-
-
-def _starts(changes: Sequence[FeeChange], every: Sequence[FeeChange]) -> dict[str, int]:
-    earlier: dict[str, int] = {}
-    last = {c.channel_point: c.change_id for c in changes}
-    for change in every:
-        if change.change_id < last.get(change.channel_point, 0):
-            earlier[change.channel_point] = max(change.at_ns, earlier.get(change.channel_point, 0))
-    return earlier
 
 
 def _trial(change: FeeChange, record: Record, present: Mapping[str, PolicyValues], now_ns: int) -> Trial:

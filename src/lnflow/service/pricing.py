@@ -225,6 +225,11 @@ class PolicyService:
             calls=calls_document(calls),
         )
 
+    def prune(self, raw_days: int) -> int:
+        """Delete what is too old from the journal of prices (see `FeeJournal.prune`); return how many rows."""
+        with FeeJournal(self.database, self.node_name) as journal:
+            return journal.prune(self.clock.now_ns(), held_back_days=raw_days)
+
     # -- inside -----------------------------------------------------------------------------------------
 
     async def _plan(self, file: PolicyFile) -> Plan:

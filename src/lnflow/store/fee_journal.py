@@ -14,6 +14,7 @@ from lnflow.domain.time import DAY_NS
 from lnflow.store.database import explained, open_reader, open_writer, transaction
 
 NO_NODE = 0  # node numbers start at 1: nothing is recorded for it
+LEAST_KEPT_DAYS = 366  # a change of price can be looked up for a year at least
 DONE, FAILED, UNVERIFIED = "done", "failed", "unverified"
 UPDATE, ROLLBACK = "update", "rollback"
 
@@ -139,6 +140,37 @@ class FeeJournal:
             )
             for point, last, count, rolled_back, ours in rows
         }
+
+    def prune(self, now_ns: int, *, held_back_days: int) -> int:
+        """Delete old rows; return how many.  What the next run or a rollback builds on is kept, however old.
+
+        What was held back goes after `held_back_days`, what was written after that or a year, whichever is later;
+        the last price and the last status written to a channel, and what a kept rollback refers to, stay.
+        """
+        kept_days = max(held_back_days, LEAST_KEPT_DAYS)
+        with explained(self.path), transaction(self._con):
+            return self._con.execute(
+                f"""DELETE FROM fee_change WHERE node_id = ?1
+                      AND last_seen_ns < CASE WHEN kind IN ('update', 'rollback') THEN ?2 ELSE ?3 END
+                      AND change_id NOT IN (SELECT max(change_id) FROM fee_change WHERE node_id = ?1 AND {_WRITTEN}
+                                            GROUP BY channel_point, status_change IS NULL)
+                      AND change_id NOT IN (SELECT reverts FROM fee_change WHERE reverts IS NOT NULL)""",
+                (self.node_id, now_ns - kept_days * DAY_NS, now_ns - held_back_days * DAY_NS),
+            ).rowcount
+
+    def written_before(self, changes: Sequence[FeeChange]) -> dict[str, int]:
+        """Return when the channel of each change was written the last time before it, by channel point."""
+        found: dict[str, int] = {}
+        with explained(self.path):
+            for change in changes:
+                row = self._con.execute(
+                    f"""SELECT max(at_ns) FROM fee_change
+                        WHERE node_id = ? AND channel_point = ? AND change_id < ? AND {_WRITTEN}""",
+                    (self.node_id, change.channel_point, change.change_id),
+                ).fetchone()
+                if row[0] is not None:
+                    found[change.channel_point] = row[0]
+        return found
 
     def latest_written(self) -> list[FeeChange]:
         """Return the last change of each channel that reached the node."""

@@ -118,3 +118,37 @@ def test_without_a_store_there_is_nothing_to_read(database: Path) -> None:
     with pytest.raises(StoreError):
         FeeJournal(database, "alice", read_only=True)
     assert not database.exists()
+
+
+def test_old_refusals_go_and_changes_stay_for_a_year(database: Path) -> None:
+    old_ns = NOW_NS - 400 * DAY_NS
+    with FeeJournal(database, "alice") as journal:
+        journal.begin([change("last:0"), change("again:0")], old_ns)
+        [reverted] = journal.begin([change("reverted:0")], old_ns)
+        journal.begin([change("off:0", status_change="disable")], old_ns)
+        journal.begin([change("off:0")], NOW_NS - 300 * DAY_NS)
+        journal.begin([change("reverted:0", kind="rollback", reverts=reverted)], NOW_NS - 300 * DAY_NS)
+        journal.begin([change("again:0")], NOW_NS - 300 * DAY_NS)
+        journal.note([change("last:0", kind="refused")], NOW_NS - 100 * DAY_NS)
+        journal.note([change("fresh:0", kind="refused")], NOW_NS - 80 * DAY_NS)
+        before = journal.past(NOW_NS)
+        assert journal.prune(NOW_NS, held_back_days=90) == 2
+        left = [(c.channel_point, c.kind, c.at_ns == old_ns) for c in reversed(journal.changes())]
+        assert journal.past(NOW_NS) == before
+        assert journal.prune(NOW_NS, held_back_days=90) == 0
+    assert left == [
+        ("last:0", "update", True),  # what the next run of its channel builds on
+        ("reverted:0", "update", True),  # a rollback that is kept says that it took this back
+        ("off:0", "update", True),  # it was us who disabled the channel
+        ("off:0", "update", False),
+        ("reverted:0", "rollback", False),
+        ("again:0", "update", False),
+        ("fresh:0", "refused", False),
+    ]
+
+
+def test_refusals_are_kept_as_long_as_single_attempts(database: Path) -> None:
+    with FeeJournal(database, "alice") as journal:
+        journal.note([change("old:0", kind="refused")], NOW_NS - 500 * DAY_NS)
+        assert journal.prune(NOW_NS, held_back_days=800) == 0
+        assert journal.prune(NOW_NS, held_back_days=400) == 1

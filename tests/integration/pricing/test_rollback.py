@@ -192,7 +192,7 @@ async def test_a_delta_that_the_node_no_longer_takes_is_raised_on_the_way_back(t
         channel = lnd.node.channel(BOB_LARGE_SCID)
         channel.policy = structs.replace(channel.policy, time_lock_delta=18)
         await fill(lnd, tmp_path / "lnflow.sqlite", after=0.1, rest_after=1.0)
-        old, new = record_change(lnd, tmp_path / "lnflow.sqlite", time_lock_delta=24)
+        old, _ = record_change(lnd, tmp_path / "lnflow.sqlite", time_lock_delta=24)
         async with service_of(lnd, tmp_path) as service:
             [change] = (await service.rollback(act=True)).changes
         assert (change.would_revert, change.error) == (True, None)

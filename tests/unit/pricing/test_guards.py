@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from tests.unit.pricing.builders import NOON_MONDAY_NS, channel, decide_one, new, policy, rule
 
-from lnflow.pricing.decision import Action, Decision, StatusChange
+from lnflow.pricing.decision import Action, Decision, RollbackTerms, StatusChange
 from lnflow.pricing.guards import ChannelHistory, Guard, Guarded, Pipeline, guard, guard_all
 from lnflow.pricing.limits import Limits, Rails
 
@@ -81,8 +82,15 @@ def test_the_hourly_floor_holds_whatever_the_limits_say() -> None:
 
 def test_charge_lnd_files_have_no_budget_no_steps_and_no_cool_down() -> None:
     history = ChannelHistory(changes_last_day=99, rolled_back_ns=NOON_MONDAY_NS)
-    guarded = guard(wants(4000), history, pipe(lnflow=False))
+    unasked = structs.replace(wants(4000), rollback=RollbackTerms())
+    guarded = guard(unasked, history, pipe(lnflow=False))
     assert (guarded.decision.action, new(guarded.decision).fee_ppm) == (Action.UPDATE, 4000)
+
+
+def test_a_charge_lnd_rule_that_asks_for_rollbacks_rests_after_one() -> None:
+    asking = structs.replace(wants(4000), rollback=RollbackTerms(enabled=True))
+    history = ChannelHistory(rolled_back_ns=NOON_MONDAY_NS)
+    assert refusals(guard(asking, history, pipe(lnflow=False))) == [Guard.COOL_DOWN]
 
 
 def test_a_rail_refuses_a_charge_lnd_decision_and_bends_an_lnflow_one() -> None:
@@ -101,8 +109,6 @@ def test_the_budget_of_a_channel() -> None:
 
 
 def test_a_run_changes_the_channels_that_move_furthest() -> None:
-    from msgspec import structs
-
     decisions = [
         structs.replace(wants(ppm), channel_point=f"{index}:0") for index, ppm in enumerate((110, 150, 130, 102))
     ]
