@@ -297,12 +297,12 @@ class Collector:
 
         A credential without these reads costs us profits, nothing else: it is said once.
         """
-        try:
-            await self._read_payments()
-            await self._read_wallet()
-        except NodeRefused as exc:
-            if not self.status.costs_done:
-                logger.warning("costs stay unknown: the node refused: %s", exc)
+        for read in (self._read_payments, self._read_wallet):
+            try:
+                await read()
+            except NodeRefused as exc:
+                if not self.status.costs_done:
+                    logger.warning("some costs stay unknown: the node refused: %s", exc)
         self.status.costs_done = True
 
     async def _read_payments(self) -> None:

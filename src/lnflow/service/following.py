@@ -35,6 +35,7 @@ class Follower:
         self._ledger = ledger
         self._now_ns = now_ns
         self._channels = store.channels(now_ns)
+        self._prices = store.costs.our_prices()
         self._channels_then: dict[int, list[StoredChannel]] = {}
 
     def taken_ns(self, entry: Entry) -> int | None:
@@ -119,11 +120,7 @@ class Follower:
             moves=[Move(*row) for row in moves or ()],
             returned=[Move(*row) for row in self._store.costs.circular_parts(pubkey, given_ns)],
             policy_then=before[named].ours if named in before else None,
-            policies=[
-                (p.since_ns, p.policy)
-                for p in self._store.costs.our_prices()
-                if p.chan == named and p.since_ns > given_ns
-            ],
+            policies=[(p.since_ns, p.policy) for p in self._prices if p.chan == named and p.since_ns > given_ns],
             new_channels=sorted((at_ns, capacity[chan] or 0) for chan, at_ns in first.items() if at_ns > given_ns),
         )
 

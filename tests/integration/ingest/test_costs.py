@@ -12,10 +12,10 @@ from lnflow.domain.htlc import Forward
 from lnflow.domain.scid import scid_text
 from lnflow.domain.time import SECOND_NS
 from lnflow.nodes.lnd.wire import lnd_pb2 as pb
+from lnflow.nodes.lnd.wire import methods
 from lnflow.service.opportunities import OpportunityService
 from lnflow.service.windows import WindowChoice
 from lnflow.simulation.lnd_server import LndServer
-
 
 BOBS = (BOB_LARGE_SCID, BOB_SMALL_SCID)  # LND takes either: it forwards non-strictly
 
@@ -92,15 +92,14 @@ async def test_profits_add_up_to_what_the_node_says(tmp_path: Path) -> None:
 
 
 async def test_costs_that_may_not_be_read_stay_unknown(tmp_path: Path) -> None:
-    """A store without payments and transactions says null, never nothing."""
-    from tests.builders import offered, settled, write
-
-    from lnflow.store.writing import StoreWriter
-
-    with StoreWriter(tmp_path / "store.sqlite", "router") as writer:
-        write(writer, [offered(1), settled(1)])
-    with OpportunityService.open(tmp_path / "store.sqlite") as service:
-        document = service.channels(service.window(WindowChoice(everything=True)))
-    assert document.node_profit.earned_msat == 7_000
-    assert (document.node_profit.rebalance_cost_msat, document.node_profit.onchain_cost_msat) == (None, None)
-    assert document.node_profit.net_msat is None
+    """A macaroon without GetTransactions costs us the on-chain costs, and nothing else: null, never nothing."""
+    database = tmp_path / "store.sqlite"
+    async with running_lnd() as lnd:
+        lnd.denied.add(methods.GET_TRANSACTIONS)
+        lnd.node.settle(forward(lnd, 50_000_000, fee_msat=13_500), lnd.clock_ns())
+        async with collecting(lnd, database) as collector:
+            await until(lambda: collector.status.costs_done, "costs")
+            assert collector.status.trouble is None
+    profit = channels(database).node_profit
+    assert (profit.earned_msat, profit.rebalance_cost_msat) == (13_500, 0)
+    assert (profit.onchain_cost_msat, profit.net_msat, profit.return_on_capital) == (None, None, None)
