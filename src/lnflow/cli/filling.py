@@ -37,11 +37,11 @@ async def _backfill(connection: LndConnection, target: Target) -> int:
 def _is_empty(target: Target) -> bool:
     if not target.database.exists():
         return True
-    from lnflow.domain.errors import StoreError
+    from lnflow.domain.errors import ConfigurationError, StoreError
     from lnflow.store.reading import StoreReader
 
     try:
         with StoreReader(target.database, target.stored_name) as store:
             return store.span().first_ns is None
-    except StoreError:
-        return True  # no node in it yet; what else is wrong is said when it is opened for writing
+    except (StoreError, ConfigurationError):
+        return True  # no node in it, or not this one yet; what else is wrong is said when it is opened for writing

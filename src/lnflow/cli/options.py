@@ -137,11 +137,18 @@ def resolve_store(database: str | None, node: str | None, settings: str | None) 
 
 
 def open_service(database: str | None, node: str | None, settings: str | None) -> OpportunityService:
-    """Open the store for reading."""
+    """Open the store for reading; say whose answer it is if the store holds several nodes and none was named."""
     from lnflow.service.opportunities import OpportunityService
+    from lnflow.store.reading import StoreReader
 
     target = resolve_store(database, node, settings)
-    return OpportunityService.open(target.database, target.stored_name)
+    store = StoreReader(target.database, target.stored_name)
+    names = [each.name for each in store.nodes()]
+    if target.stored_name is None and len(names) > 1:
+        click.echo(
+            f"{target.database} holds {', '.join(names)}: this is {store.node.name}; choose with --node", err=True
+        )
+    return OpportunityService(store)
 
 
 def window_choice(hours: float | None, since: str | None, until: str | None, everything: bool) -> WindowChoice:

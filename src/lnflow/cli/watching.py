@@ -57,6 +57,7 @@ async def watch(
 
 async def _log(live: Collection) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("stamina").setLevel(logging.ERROR)  # a call made again is nothing to read tomorrow
     before = 0
     while True:
         await asyncio.sleep(LOG_EVERY_S)

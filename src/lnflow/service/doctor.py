@@ -154,6 +154,8 @@ def check_store(database: Path, node_name: str | None, info: NodeInfo | None, no
     if not database.exists():
         return [_warn("store", f"{database} does not exist yet", f"{remedy}; it makes the store")]
     try:
+        if node_name is None and info is not None:
+            node_name = _stored_name(database, info.pubkey)
         with StoreReader(database, node_name) as store:
             size = store.size_report()
             checks = [_ok("store", f"{database}: {size['attempt']:,} attempts, {size['file_bytes'] / 1e6:,.1f} MB")]
@@ -173,6 +175,12 @@ def check_store(database: Path, node_name: str | None, info: NodeInfo | None, no
         return [_failed("store", exc, "choose a node of the store with --node")]
     except LnflowError as exc:
         return [_failed("store", exc, "see the message; 'lnflow restore' puts a backup in place")]
+
+
+def _stored_name(database: Path, pubkey: str) -> str | None:
+    """Return what the store calls the node at hand; None if it does not have it."""
+    with StoreReader(database) as store:
+        return next((node.name for node in store.nodes() if node.pubkey == pubkey), None)
 
 
 def _check_coverage(share: float, last_ns: int | None, remedy: str) -> Check:

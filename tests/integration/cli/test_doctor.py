@@ -128,6 +128,21 @@ async def test_a_store_of_another_node(lnflow: Lnflow) -> None:
     assert "--node" in check["remedy"]
 
 
+async def test_a_store_of_several_nodes(lnflow: Lnflow) -> None:
+    """A further node fills its own part; doctor takes the part of the node at hand; who is answered about is said."""
+    history = Path(__file__).parent / "fwdinghistory.json"
+    assert (await lnflow("import", "--node=first", str(history))).code == 0
+    async with running_lnd() as lnd:
+        filled = await lnflow("analyze", "--all", "--json", "--node=second", *options(lnd))
+        assert filled.code == 0, filled.err
+        assert filled.document["node"]["name"] == "second"
+        doctor = await lnflow("doctor", "--json", *options(lnd))
+    assert "node" not in by_name(doctor)
+    unnamed = await lnflow("analyze", "--all", "--json")
+    assert unnamed.document["node"]["name"] == "first"
+    assert "holds first, second: this is first; choose with --node" in unnamed.err
+
+
 async def test_the_words_on_a_terminal_are_those_of_the_document(lnflow: Lnflow) -> None:
     result = await lnflow("doctor")
     assert result.code == 1
