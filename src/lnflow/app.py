@@ -133,13 +133,16 @@ class LiveCollection(Collection):
         node_name: str,
         *,
         clock: Clock | None = None,
+        raw_days: int | None = None,
         on_change: Callable[[], None] | None = None,
     ) -> None:
+        """`raw_days` is how long single attempts are kept; None: for ever.  Totals always are."""
         super().__init__(database, node_name, clock=clock, on_change=on_change)
         self._reader = reader
+        self._raw_days = raw_days
 
     async def _collect(self, writer: StoreWriter) -> None:
-        collector = Collector(self._reader, writer, self._clock, on_change=self._on_change)
+        collector = Collector(self._reader, writer, self._clock, raw_days=self._raw_days, on_change=self._on_change)
         self.status = collector.status
         await collector.run()
 

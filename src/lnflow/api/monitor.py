@@ -91,7 +91,11 @@ class HTLCMonitor:
                 listening.set()
 
         live = self._live = LiveCollection(
-            _Tapped(self._client.reader, heard), self._database, self._node_name, on_change=changed
+            _Tapped(self._client.reader, heard),
+            self._database,
+            self._node_name,
+            raw_days=self._retention_days,
+            on_change=changed,
         )
         self._running = asyncio.create_task(live.run(), name="htlc monitor")
         started = asyncio.create_task(listening.wait())

@@ -102,5 +102,6 @@ async def _watch(
             await watch(cln, target.database, target.node_name, seconds, choice, selection, quiet=quiet)
         return
     async with lnd_reader(connection_of(target, reach)) as reader:
-        live = LiveCollection(reader, target.database, target.node_name)
+        raw_days = target.settings.retention.raw_days
+        live = LiveCollection(reader, target.database, target.node_name, raw_days=raw_days)
         await watch(live, target.database, target.node_name, seconds, choice, selection, quiet=quiet)

@@ -53,6 +53,10 @@ from lnflow.store.writing import StoreWriter
 BATCH_EVENTS = 50_000  # about 20 MB of facts; larger batches gain little
 SHOWN_REJECTIONS = 20
 SKIPPED = "skipped: not recognised"
+_OLDER = (
+    "older than the single attempts that are kept ([retention] raw_days): the totals may have them already;"
+    " to look at them import into another --database"
+)
 
 # What tells which channels are ours is read before what refers to them.
 _ORDER = {
@@ -152,6 +156,7 @@ class _FileWriter:
         self._circular: list[CircularHtlc] = []
         self._pool = ThreadPoolExecutor(1, "lnflow-import")
         self._writing: Future[WriteReport] | None = None
+        self._told_older = False
 
     def __enter__(self) -> _FileWriter:
         return self
@@ -223,6 +228,11 @@ class _FileWriter:
             self._writing = None
 
     def _count(self, written: WriteReport) -> None:
+        if written.older:
+            if not self._told_older:
+                self._told_older = True
+                self._report.rejections.append(Rejected(0, _OLDER))
+            self._report.rejected += written.older
         self._report.new += written.new
         self._report.known += written.known
 
