@@ -134,6 +134,8 @@ def ledger_document(store: FailureStatsStore, node: NodeDocument, now_ns: int) -
     """Return the ledger with the effects measured by now, the newest first; writes nothing."""
     with store.consistent():
         entries = load_ledger(store)
+        if not entries:
+            return AdviceDocument(node=node, items=[], score=score([]))
         follower = Follower(store, entries, now_ns)
         items = [item(entry, follower.effect(entry)) for entry in reversed(entries)]
     return AdviceDocument(node=node, items=items, score=score(items))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 import msgspec
 from msgspec import Struct
@@ -173,19 +175,17 @@ class StoredCosts:
         A closed channel's last listing holds for no time at all.
         """
         rows = self._con.execute(
-            """WITH held AS (
-                 SELECT chan, local_msat, max(at_ns, ?2) AS began_ns,
-                   min(lead(at_ns, 1, CASE WHEN closed_height IS NULL THEN ?3 ELSE at_ns END)
-                     OVER (PARTITION BY chan ORDER BY at_ns), ?3) AS ended_ns
-                 FROM channel_snapshot s JOIN channel c ON c.channel_id = s.chan
-                 WHERE s.node_id = ?1 AND at_ns < ?3
-                   AND at_ns >= coalesce((SELECT max(at_ns) FROM channel_snapshot
-                     WHERE node_id = ?1 AND chan = s.chan AND at_ns <= ?2), ?2))
-               SELECT chan, sum(1.0 * local_msat * (ended_ns - began_ns)) / sum(ended_ns - began_ns)
-               FROM held WHERE ended_ns > began_ns GROUP BY chan""",
+            """SELECT c.channel_id, at_ns, local_msat, closed_height IS NULL
+               FROM channel c CROSS JOIN channel_snapshot s  -- in this order: what lies before is not read
+                 ON s.node_id = ?1 AND s.chan = c.channel_id AND at_ns < ?3
+                 AND at_ns >= coalesce((SELECT max(at_ns) FROM channel_snapshot
+                   WHERE node_id = ?1 AND chan = c.channel_id AND at_ns <= ?2), ?2)
+               WHERE +c.node_id = ?1 ORDER BY c.channel_id, at_ns""",  # +: in the order of channels, unsorted
             (self._node_id, since_ns, until_ns),
         )
-        return [CapitalRow(chan, round(mean)) for chan, mean in rows]
+        return [
+            row for chan, listed in groupby(rows, key=itemgetter(0)) for row in _mean(chan, listed, since_ns, until_ns)
+        ]
 
     def our_prices(self) -> list[PriceRow]:
         """Return all our policies there ever were, by channel and time."""
@@ -229,3 +229,21 @@ class StoredCosts:
             self._con.execute("SELECT 1 FROM cursor WHERE node_id = ? AND name = ?", (self._node_id, cursor)).fetchone()
             is not None
         )
+
+
+def _mean(chan: int, listed: Iterable[tuple[int, int, int, int]], since_ns: int, until_ns: int) -> Iterator[CapitalRow]:
+    """Yield the mean of one channel's listings, in order of time; nothing if none of them held for any time."""
+    area = held_ns = local = 0
+    began_ns: int | None = None
+    still_open = False
+    for _, at_ns, local_msat, is_open in listed:
+        at_ns = max(at_ns, since_ns)
+        if began_ns is not None:
+            area += local * (at_ns - began_ns)
+            held_ns += at_ns - began_ns
+        began_ns, local, still_open = at_ns, local_msat, bool(is_open)
+    if began_ns is not None and still_open:
+        area += local * (until_ns - began_ns)
+        held_ns += until_ns - began_ns
+    if held_ns:
+        yield CapitalRow(chan, round(area / held_ns))
