@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
 from msgspec import Struct
 
 from lnflow.domain.amounts import AMOUNT_BOUNDS_SAT
@@ -81,17 +82,18 @@ class SettleChances:
         self._excess = self._by_peer()
         self.regular_msat = self._largest_regular(arrived_msat or {})
         """Mean of the largest size that settles regularly; None: nothing settled, or no amounts are known."""
+        self._known: dict[tuple[object, int | None], Chance] = {}
 
     def of(self, peer: object, amount_class: int | None, amount_msat: float | None = None) -> Chance:
         """Return the chance for one peer and size; None for the size means that it is not known."""
-        excess = self._excess.get(peer, 1.0)
-        failure = (1 - self.average) if amount_class is None else self.class_failure[amount_class]
-        ends = (0, 0) if amount_class is None else self._own.get((peer, amount_class), (0, 0))
-        found = posterior(ends, 1 - failure * excess)
+        key = (peer, amount_class)
+        found = self._known.get(key)
+        if found is None:
+            failure = (1 - self.average) if amount_class is None else self.class_failure[amount_class]
+            ends = (0, 0) if amount_class is None else self._own.get(key, (0, 0))
+            found = self._known[key] = posterior(ends, 1 - failure * self._excess.get(peer, 1.0))
         reach = self.reach(amount_msat) if amount_msat else 1.0
-        if reach < 1:
-            return Chance(alpha=found.alpha, beta=found.beta, settled=ends[0], downstream=ends[1], reach=reach)
-        return found
+        return msgspec.structs.replace(found, reach=reach) if reach < 1 else found
 
     def reach(self, amount_msat: float) -> float:
         """Return what the chance is multiplied by for an amount beyond those that settle regularly."""

@@ -154,18 +154,21 @@ def find(facts: WindowFacts) -> Findings:
             grouped.setdefault((peer_of.get(group.channel_id), problem), []).append(group)
 
     evidence = _evidence(facts, peer_of)
-    lacking = _value_of_lacking_balance(grouped, evidence)
-    circumstances = [
-        _circumstances(peer, problem, groups, evidence, lacking.get(peer, 0.0), facts.scope.covered_share)
-        for (peer, problem), groups in grouped.items()
-    ]
     wishes = OpenWishes()
     chances: list[tuple[Chance | None, ...]] = []
-    for index, ((peer, _), groups) in enumerate(grouped.items()):
-        chances.append(tuple(evidence.chance(peer, g) if g.open_fee_msat and is_missed(g) else None for g in groups))
-        for g, chance in zip(groups, chances[-1], strict=True):
+    lacking: dict[Hashable, float] = {}
+    for index, ((peer, problem), groups) in enumerate(grouped.items()):
+        own = tuple(evidence.chance(peer, g) if g.open_fee_msat and is_missed(g) else None for g in groups)
+        chances.append(own)
+        for g, chance in zip(groups, own, strict=True):
             if chance is not None:
                 wishes.add(index, g.open_fee_msat, g.open_fee_squares, chance)
+                if problem is Problem.LIQUIDITY:  # the measure of how short of balance a peer is
+                    lacking[peer] = lacking.get(peer, 0.0) + g.open_fee_msat * chance.mean
+    circumstances = [
+        _circumstances(peer, problem, groups, own, evidence, lacking.get(peer, 0.0), facts.scope.covered_share)
+        for ((peer, problem), groups), own in zip(grouped.items(), chances, strict=True)
+    ]
     node = evidence.chances
     values, total = value_findings(wishes, circumstances, node.settled, node.downstream)
     found = [
@@ -228,30 +231,21 @@ def _added(pair: tuple[int, int] | None, one: int, other: int) -> tuple[int, int
     return (one, other) if pair is None else (pair[0] + one, pair[1] + other)
 
 
-def _value_of_lacking_balance(
-    grouped: Mapping[tuple[Hashable, Problem], list[DemandGroup]], evidence: _Evidence
-) -> dict[Hashable, float]:
-    """Return what missing balance cost at each peer that has other problems too, msat: how short it is of it."""
-    others = {peer for peer, problem in grouped if problem is not Problem.LIQUIDITY}
-    return {
-        peer: sum(g.open_fee_msat * evidence.chance(peer, g).mean for g in groups if is_missed(g))
-        for (peer, problem), groups in grouped.items()
-        if problem is Problem.LIQUIDITY and peer in others
-    }
-
-
 def _circumstances(
     peer: Hashable,
     problem: Problem,
     groups: Sequence[DemandGroup],
+    chances: Sequence[Chance | None],
     evidence: _Evidence,
     lacking_msat: float,
     covered_share: float,
 ) -> Circumstances:
     """Return what scales all wishes of a finding: parts that were never shown, balance that would have lacked."""
-    missed = [g for g in groups if is_missed(g)]
-    open_msat = sum(g.open_msat for g in missed)
-    shown = sum(g.open_msat if g.open_part_msat is None else g.open_part_msat for g in missed)
+    open_msat = shown = 0
+    for g, chance in zip(groups, chances, strict=True):
+        if chance is not None:
+            open_msat += g.open_msat
+            shown += g.open_msat if g.open_part_msat is None else g.open_part_msat
     unseen = max(1.0, evidence.parts.get(peer, 1.0) * shown / open_msat) if open_msat else 1.0
     lasting = 1.0
     if problem is not Problem.LIQUIDITY and lacking_msat:
