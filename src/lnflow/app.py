@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lnflow.config import NodeSettings
+from lnflow.domain.channel import NodeInfo
 from lnflow.domain.errors import ConfigurationError, LnflowError
 from lnflow.domain.time import Clock, SystemClock
 from lnflow.ingest.cln_collector import ClnCollector
@@ -234,6 +235,12 @@ async def cln_rpc(reach: NodeSettings, *, lightning_dir: str | Path | None = Non
         yield rpc
     finally:
         await rpc.close()
+
+
+async def cln_info(reach: NodeSettings, *, lightning_dir: str | Path | None = None) -> NodeInfo:
+    """Ask a Core Lightning node once who it is."""
+    async with cln_rpc(reach, lightning_dir=lightning_dir) as rpc:
+        return await NodeFacts(rpc).node_info()
 
 
 def first_cause(error: BaseException) -> BaseException:

@@ -6,7 +6,7 @@ A check that fails ends its chain: what builds on it is not asked.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from lnflow.advice.documents import Check, CheckStatus, DoctorDocument
@@ -33,7 +33,28 @@ async def examine(
 ) -> DoctorDocument:
     """Return all checks; never raises for what it is there to find."""
     node_checks, info = await _check_node(connect, clock)
-    checks = [*node_checks, *check_store(database, node_name, info, clock.now_ns())]
+    return _document([*node_checks, *check_store(database, node_name, info, clock.now_ns())])
+
+
+async def examine_cln(
+    ask: Callable[[], Awaitable[NodeInfo]], database: Path, node_name: str | None, clock: Clock
+) -> DoctorDocument:
+    """Return the checks of a Core Lightning node, which has no macaroon, certificate or wallet to unlock."""
+    info = None
+    try:
+        info = await ask()
+    except (ConfigurationError, NodeUnavailable, NodeRefused) as exc:
+        remedy = "see that lightningd runs, and that --lightning-dir or the settings name it"
+        checks = [_failed("connection", exc, remedy)]
+    else:
+        name = f"Core Lightning answers: {info.alias or info.pubkey}"
+        checks = [
+            _ok("connection", name), _ok("version", info.version), _ok("network", info.network), _check_sync(info)
+        ]  # fmt: skip
+    return _document([*checks, *check_store(database, node_name, info, clock.now_ns())])
+
+
+def _document(checks: list[Check]) -> DoctorDocument:
     return DoctorDocument(ok=all(c.status != "fail" for c in checks), checks=checks)
 
 
@@ -129,7 +150,7 @@ def _check_network(info: NodeInfo, connection: LndConnection) -> Check:
 
 def _check_sync(info: NodeInfo) -> Check:
     if not info.synced_to_chain:
-        return _warn("sync", f"not synced to the chain (block {info.block_height:,})", "wait until LND has caught up")
+        return _warn("sync", f"not synced to the chain (block {info.block_height:,})", "wait until it has caught up")
     return _ok("sync", f"synced to the chain at block {info.block_height:,}")
 
 
