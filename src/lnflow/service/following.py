@@ -112,17 +112,33 @@ class Follower:
         # Without a listing from before nothing is known to be new: not a balance, not a channel.
         listed = any(c.state is not None for c in then)
         first = rows.first_listed(chans) if listed else {}
-        moves = rows.moves_since(chans, given_ns) if listed else None
+        moves = self._moves(chans, {c.channel_id: c.state_ns for c in then}, given_ns) if listed else None
         capacity = {c.channel_id: c.capacity_sat for c in self._channels}
         return Since(
             locals_then_msat={c.channel_id: c.state.local_msat for c in then if c.peer_pubkey == pubkey and c.state},
             balances=[Balance(*row) for row in rows.balances_since(chans, given_ns)] if moves is not None else [],
-            moves=[Move(*row) for row in moves or ()],
+            moves=moves or (),
             returned=[Move(*row) for row in self._store.costs.circular_parts(pubkey, given_ns)],
             policy_then=before[named].ours if named in before else None,
             policies=[(p.since_ns, p.policy) for p in self._prices if p.chan == named and p.since_ns > given_ns],
             new_channels=sorted((at_ns, capacity[chan] or 0) for chan, at_ns in first.items() if at_ns > given_ns),
         )
+
+    def _moves(self, chans: Sequence[int], listed_ns: dict[int, int | None], given_ns: int) -> list[Move] | None:
+        """Return what forwards moved since the listing that gave a channel's balance; None if not all is kept.
+
+        A balance listed before the rows that are kept has not changed since: then those from `given_ns` on do.
+        """
+        rows = self._store.following
+        moves: list[Move] = []
+        for chan in chans:
+            found = rows.moves_since([chan], listed_ns.get(chan) or given_ns)
+            if found is None:
+                found = rows.moves_since([chan], given_ns)
+            if found is None:
+                return None
+            moves += [Move(*row) for row in found]
+        return sorted(moves, key=lambda m: m.at_ns)
 
     def _then(self, at_ns: int) -> list[StoredChannel]:
         if at_ns not in self._channels_then:
