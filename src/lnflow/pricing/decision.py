@@ -20,11 +20,10 @@ from lnflow.pricing.changes import (
 )
 from lnflow.pricing.dialect.ini import Entry
 from lnflow.pricing.dialect.policy_file import PolicyFile
-from lnflow.pricing.dialect.vocabulary import COMPUTED_STRATEGIES
-from lnflow.pricing.dialect.vocabulary import STRATEGIES as STRATEGY_NAMES
+from lnflow.pricing.dialect.vocabulary import COMPUTED_STRATEGIES, strategy_remedy
 from lnflow.pricing.facts import ChannelFacts, NodeFacts, Unknown
 from lnflow.pricing.matching.selection import Selected, Selection, select
-from lnflow.pricing.problems import Problem, did_you_mean
+from lnflow.pricing.problems import Problem
 from lnflow.pricing.strategies.registry import STRATEGIES
 from lnflow.pricing.strategies.terms import BadPolicy, Case, NotEvaluable, Properties, Terms
 
@@ -116,7 +115,10 @@ def decide(file: PolicyFile, channel: ChannelFacts, node: NodeFacts) -> Decision
         )
     try:
         wanted = _wanted(file, selection, channel, node, channel.ours)
-        return _decided(file, named, wanted, channel, node, channel.ours)
+        decision = _decided(file, named, wanted, channel, node, channel.ours)
+        if decision.writes and file.settings_problem is not None:
+            raise BadPolicy(file.settings_problem)
+        return decision
     except NotEvaluable as exc:
         return structs.replace(named, action=Action.SKIPPED, reason=str(exc))
     except BadPolicy as exc:
@@ -154,7 +156,7 @@ def _wanted(file: PolicyFile, selection: Selection, channel: ChannelFacts, node:
         return _from_other_file(file, section, properties, channel, node, ours)
     strategy = STRATEGIES.get(name)
     if strategy is None:
-        raise properties.bad(f"unknown strategy {name!r}", did_you_mean(name, STRATEGY_NAMES))
+        raise properties.bad(f"unknown strategy {name!r}", strategy_remedy(name))
     case = Case(channel=channel, node=node, ours=ours, properties=properties, strict=file.strict)
     return _Wanted(
         policy=section,
@@ -180,6 +182,8 @@ def _from_other_file(
     other = file.included[config]
     if isinstance(other, Problem):
         raise BadPolicy(other)
+    if other.settings_problem is not None:
+        raise BadPolicy(other.settings_problem)
     selection = select(other.rules, other.default, channel, node)
     match selection.state:
         case Selected.NO_POLICY:
@@ -224,6 +228,12 @@ def _decided(
         )
     deltas = read_deltas(properties, wanted.terms)
     bounds = read_bounds(properties, lnflow=file.lnflow)
+    for part in ("fee_ppm", "inbound_fee_ppm"):
+        lowest, highest = getattr(bounds, f"min_{part}"), getattr(bounds, f"max_{part}")
+        if lowest is not None and highest is not None and lowest > highest:
+            raise properties.bad(
+                f"min_{part} = {lowest} must be at most max_{part} = {highest}", "swap them", f"min_{part}"
+            )
     terms = bounded_terms(wanted.terms, bounds)
     old = values_of(ours)
     new = new_values(terms, old, channel, node, deltas, bounds, strict=file.strict)

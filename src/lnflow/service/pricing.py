@@ -44,7 +44,7 @@ from lnflow.pricing.matching.criteria import NOTHING_NEEDED
 from lnflow.pricing.pacing import Pacing
 from lnflow.pricing.rollback import Outcome
 from lnflow.pricing.rolling_back import judge_all, load_record, present_values, reversals
-from lnflow.pricing.running import PastSource, Plan, load_histories, plan_run
+from lnflow.pricing.running import PastSource, Plan, load_histories, plan_run, refuse_unparsed
 from lnflow.service.missed import missed_by_channel
 from lnflow.service.policy_documents import (
     calls_document,
@@ -286,7 +286,13 @@ class PolicyService:
         return self.make_writer()
 
     def _rails(self) -> Rails:
-        return self.load().settings.rails if self.config else self.rails
+        if not self.config:
+            return self.rails
+        file = self.load()
+        refuse_unparsed(file)
+        if file.settings_problem is not None:  # it may have been a rail
+            raise ConfigurationError(str(file.settings_problem))
+        return file.settings.rails
 
     def _changes(self) -> list[FeeChange]:
         if not self.database.exists():

@@ -74,7 +74,7 @@ def test_settings_are_checked() -> None:
     text = "[lnflow]\ncompat = loose\ntimezone = Mars/Base\nmin_interval_hours = 0.5\nrail_max = 3\n"
     text += "rail_min_fee_ppm = 9\nrail_max_fee_ppm = 1\n"
     found = findings(text)
-    assert sorted(p.line or 0 for p in found) == [0, 2, 3, 4, 5]
+    assert sorted(p.line or 0 for p in found) == [2, 3, 4, 5, 6]
     assert not is_fit(found)
 
 

@@ -149,3 +149,62 @@ def test_unknown_property_decides_as_upstream_and_is_an_error_of_check_only() ->
 def test_flow_window_facts_are_announced() -> None:
     file = build(rule("chan.activity_period = 12h", "chan.max_htlcs_in = 1", "flow.3d.min = 1"))
     assert file.needs.flow_windows == {43_200, 3 * DAY_S}
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "rail_max_fee_ppm = 1o0",
+        "rail_max_fee_pm = 100",
+        "compat = strickt",
+        "timezone = Moon",
+        "rail_min_fee_ppm = 9\nrail_max_fee_ppm = 1",
+    ],
+)
+def test_a_setting_that_cannot_be_read_stops_every_write(setting: str, strict: bool) -> None:
+    """A misspelt rail must not be no rail."""
+    static = rule("strategy = static", "fee_ppm = 5000")
+    decision = decide_one(f"[lnflow]\n{setting}\n{static}", strict=strict)
+    assert (decision.action, decision.new, decision.problem and decision.problem.line) == (Action.ERROR, None, 2)
+    files = {"other": f"[lnflow]\n{setting}\n{static}"}
+    included = decide_one(rule("strategy = use_config", "config_file = other"), files=files, strict=strict)
+    assert (included.action, included.problem and included.problem.file) == (Action.ERROR, "other")
+    untouched = decide_one(f"[lnflow]\n{setting}\n" + rule("strategy = ignore"), strict=strict)
+    assert untouched.action is Action.NONE
+
+
+@pytest.mark.parametrize("part", ["fee_ppm", "inbound_fee_ppm"])
+def test_bounds_that_contradict_each_other_decide_nothing(part: str) -> None:
+    lines = ["strategy = static", "fee_ppm = 5", "inbound_fee_ppm = -5", f"min_{part} = 9", f"max_{part} = 1"]
+    text = "[lnflow]\ndialect = lnflow\n" + rule(*lines)
+    decision = decide_one(text)
+    assert (decision.action, decision.problem and decision.problem.line) == (Action.ERROR, 7)
+    [error] = [p for p in check(build(text)) if p.severity is Severity.ERROR]
+    assert (error.line, f"must be at most max_{part} = 1" in error.text) == (7, True)
+
+
+def test_proportional_may_rise_with_our_balance_in_a_charge_lnd_file() -> None:
+    text = rule("strategy = proportional", "min_fee_ppm = 300", "max_fee_ppm = 100")
+    assert new(decide_one(text, channel(0))).fee_ppm == 100 or decide_one(text, channel(0)).action is Action.NONE
+    assert new(decide_one(text, channel(1_000_000))).fee_ppm == 300
+    assert not [p for p in check(build(text)) if p.severity is Severity.ERROR]
+
+
+@pytest.mark.parametrize("key", ["chan.min_ratio", "chan.max_sats_ratio", "node.max_shared_ratio_active"])
+def test_a_ratio_in_per_cent_is_pointed_out(key: str) -> None:
+    text = rule("chan.activity_period = 7d", f"{key} = 80", "strategy = ignore")
+    [warning] = [p for p in check(build(text)) if "between 0 and 1" in p.text]
+    assert (warning.severity, warning.line) == (Severity.WARNING, 3)
+
+
+def test_what_cannot_be_read_has_its_remedy() -> None:
+    for line, remedy in (
+        ("fee_ppm = 10.5", "write it without a fraction"),
+        ("fee_ppm = 10 # cheap", "a comment must stand on a line of its own, here it is part of the value"),
+    ):
+        problem = decide_one(rule("strategy = static", line)).problem
+        assert (problem and problem.remedy, problem and problem.line) == (remedy, 3)
+    commented = decide_one(rule("strategy = static # cheap")).problem
+    assert commented is not None
+    assert "a comment must stand on a line of its own" in (commented.remedy or "")

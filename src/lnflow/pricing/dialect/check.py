@@ -15,9 +15,10 @@ from lnflow.pricing.dialect.vocabulary import (
     PROPERTIES,
     REQUIRED_PROPERTIES,
     STRATEGIES,
+    strategy_remedy,
 )
 from lnflow.pricing.matching.rules import DEFAULT_SECTION, Rule
-from lnflow.pricing.problems import Problem, Severity, did_you_mean
+from lnflow.pricing.problems import Problem, Severity
 
 _RANGES: dict[str, tuple[float, float]] = {
     "fee_ppm": (0, 2**32 - 1),
@@ -56,7 +57,6 @@ def check(file: PolicyFile) -> list[Problem]:
         elif rule.name.lower() in {DEFAULT_SECTION, "lnflow"}:
             remedy = f"write [{rule.name.lower()}] in lower case if it is meant to be the special one"
             found.append(_at(file, rule, f"[{rule.name}] is an ordinary rule", remedy))
-    found += _rails(file)
     for included in file.included.values():
         found += [included] if isinstance(included, Problem) else check(included)
     return sorted(dict.fromkeys(found), key=lambda p: (p.file, p.line or 0))
@@ -77,7 +77,7 @@ def _check_rule(file: PolicyFile, rule: Rule, earlier: set[str]) -> Iterator[Pro
     strategy = rule.entries.get("strategy")
     name = strategy.value if strategy is not None else None
     if strategy is not None and name and name not in STRATEGIES:
-        yield strategy.problem(f"unknown strategy {name!r}", _strategy_remedy(name))
+        yield strategy.problem(f"unknown strategy {name!r}", strategy_remedy(name))
     if strategy is not None and name:
         for key in REQUIRED_PROPERTIES.get(name, ()):
             if key not in rule.entries and key not in earlier:
@@ -87,13 +87,9 @@ def _check_rule(file: PolicyFile, rule: Rule, earlier: set[str]) -> Iterator[Pro
         if key in PROPERTIES and key not in {"strategy", "priority", "enabled", "final"}:
             yield from _check_value(file, entry)
     yield from _contradictions(rule)
+    yield from _contradicting_bounds(file, rule)
+    yield from _ratios(rule)
     yield from _pubkeys(rule)
-
-
-def _strategy_remedy(name: str) -> str:
-    if " #" in name or " ;" in name:
-        return "a comment must stand on a line of its own, here it is part of the value"
-    return did_you_mean(name, STRATEGIES) or f"one of {', '.join(sorted(STRATEGIES))}"
 
 
 def _check_value(file: PolicyFile, entry: Entry) -> Iterator[Problem]:
@@ -161,6 +157,25 @@ def _contradictions(rule: Rule) -> Iterator[Problem]:
             yield entry.problem(text, "swap them", Severity.WARNING)
 
 
+def _contradicting_bounds(file: PolicyFile, rule: Rule) -> Iterator[Problem]:
+    for part in ("fee_ppm", "inbound_fee_ppm"):
+        low, high = rule.entries.get(f"min_{part}"), rule.entries.get(f"max_{part}")
+        if low is None or high is None or (part == "fee_ppm" and not file.lnflow):
+            continue  # charge-lnd's proportional may rise with our balance
+        lowest, highest = low.read(values.integer), high.read(values.integer)
+        if isinstance(lowest, int) and isinstance(highest, int) and lowest > highest:
+            yield low.problem(f"{low.key} = {lowest} must be at most {high.key} = {highest}", "swap them")
+
+
+def _ratios(rule: Rule) -> Iterator[Problem]:
+    for key, entry in rule.entries.items():
+        if key.startswith(("chan.m", "node.m")) and "_ratio" in key:
+            value = entry.read(values.number)
+            if isinstance(value, float) and not 0 <= value <= 1:
+                text = f"{key} = {entry.value}: a ratio is between 0 and 1"
+                yield entry.problem(text, "80 per cent is 0.8", Severity.WARNING)
+
+
 def _pubkeys(rule: Rule) -> Iterator[Problem]:
     entry = rule.entries.get("node.id")
     if entry is None or entry.value is None:
@@ -178,21 +193,6 @@ def _ignored_criteria(rule: Rule) -> Iterator[Problem]:
         if "." in key and not entry.inherited:
             text = f"{key} has no effect in [default], which applies to whatever no other rule decided"
             yield entry.problem(text, "move it to a rule of its own", Severity.WARNING)
-
-
-def _rails(file: PolicyFile) -> Iterator[Problem]:
-    rails = file.settings.rails
-    for name in ("fee_ppm", "base_fee_msat", "inbound_fee_ppm"):
-        low, high = getattr(rails, f"min_{name}"), getattr(rails, f"max_{name}")
-        if low is not None and high is not None and low > high:
-            yield Problem(
-                severity=Severity.ERROR,
-                file=file.path,
-                line=None,
-                section="lnflow",
-                text=f"rail_min_{name} = {low} is above rail_max_{name} = {high}",
-                remedy="swap them",
-            )
 
 
 def _at(file: PolicyFile, rule: Rule, text: str, remedy: str) -> Problem:

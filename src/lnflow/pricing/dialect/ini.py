@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
+from lnflow.pricing.dialect.values import BadValue
 from lnflow.pricing.problems import Problem, Severity
 
 INHERITED = "DEFAULT"  # configparser's own section: its keys appear in every other one
@@ -53,7 +54,7 @@ class Entry(Struct, frozen=True, kw_only=True):
         try:
             return reader(self.value)
         except ValueError as exc:
-            return self.problem(f"{self.key} = {exc}")
+            return self.problem(f"{self.key} = {exc}", exc.remedy if isinstance(exc, BadValue) else None)
 
 
 class Section(Struct, frozen=True, kw_only=True):

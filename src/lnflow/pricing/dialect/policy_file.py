@@ -42,6 +42,8 @@ class PolicyFile(Struct, frozen=True, kw_only=True):
     """By the value of `config_file` as written."""
     problems: tuple[Problem, ...]
     needs: Needs
+    settings_problem: Problem | None = None
+    """A setting that cannot be read or is not known: nothing may be written, since it may have been a rail."""
 
 
 def build_policy_file(
@@ -92,6 +94,7 @@ def build_policy_file(
         included=included,
         problems=tuple(problems),
         needs=needs,
+        settings_problem=next(iter(setting_problems), None),
     )
 
 

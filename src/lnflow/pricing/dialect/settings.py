@@ -124,7 +124,18 @@ def read_settings(section: Section | None) -> tuple[FileSettings, list[Problem]]
             problems.append(value)
         else:
             found[key] = value
-    return _build(found), problems
+    return _build(found), problems + _contradicting_rails(section, found)
+
+
+def _contradicting_rails(section: Section, found: dict[str, object]) -> list[Problem]:
+    problems = []
+    for part in ("fee_ppm", "base_fee_msat", "inbound_fee_ppm"):
+        low, high = f"{_RAIL_PREFIX}min_{part}", f"{_RAIL_PREFIX}max_{part}"
+        lowest, highest = found.get(low), found.get(high)
+        if isinstance(lowest, int) and isinstance(highest, int) and lowest > highest:
+            text = f"{low} = {lowest} is above {high} = {highest}"
+            problems.append(section.entries[low].problem(text, "swap them"))
+    return problems
 
 
 def _build(found: dict[str, object]) -> FileSettings:

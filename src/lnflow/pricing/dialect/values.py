@@ -21,6 +21,15 @@ _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LONGEST_WINDOW_S = 3650 * 86_400
 PUBKEY = re.compile(r"[0-9a-z]{66}")
 FILE_PREFIX = "file://"
+NO_INLINE_COMMENT = "a comment must stand on a line of its own, here it is part of the value"
+
+
+class BadValue(ValueError):
+    """A value that cannot be read, and what to do about it, if that is clear."""
+
+    def __init__(self, text: str, remedy: str | None = None) -> None:
+        super().__init__(text)
+        self.remedy = remedy
 
 
 def integer(text: str) -> int:
@@ -32,7 +41,7 @@ def integer(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"{text!r} is not a whole number{_inline_comment(text)}") from None
+        raise BadValue(f"{text!r} is not a whole number", _remedy(text)) from None
 
 
 def number(text: str) -> float:
@@ -40,7 +49,7 @@ def number(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise ValueError(f"{text!r} is not a number{_inline_comment(text)}") from None
+        raise BadValue(f"{text!r} is not a number", _remedy(text)) from None
     if not math.isfinite(value):
         raise ValueError(f"{text!r} is not a finite number")
     return value
@@ -53,7 +62,7 @@ def boolean(text: str) -> bool:
         return True
     if word in _FALSE:
         return False
-    raise ValueError(f"{text!r} is neither true nor false (1/yes/true/on, 0/no/false/off)")
+    raise BadValue(f"{text!r} is neither true nor false (1/yes/true/on, 0/no/false/off)", _remedy(text))
 
 
 def items(text: str) -> list[str]:
@@ -157,9 +166,9 @@ def _day(word: str) -> int | None:
 _LONG_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
-def _inline_comment(text: str) -> str:
+def _remedy(text: str) -> str | None:
     if re.search(r"\s[#;]", text):
-        return ": a comment must stand on a line of its own, here it is part of the value"
+        return NO_INLINE_COMMENT
     if re.fullmatch(r"\s*-?\d+\.\d+\s*", text):
-        return ": write it without a fraction"
-    return ""
+        return "write it without a fraction"
+    return None

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from lnflow.pricing.dialect import values
+from lnflow.pricing.problems import did_you_mean
 
 Reader = Callable[[str], object]
 
@@ -78,6 +79,14 @@ COMPUTED_STRATEGIES = frozenset(
 )
 """lnflow's own: their prices come from measurements, so that step limits hold for them."""
 STRATEGIES = CHARGE_LND_STRATEGIES | COMPUTED_STRATEGIES
+
+
+def strategy_remedy(name: str) -> str:
+    """Return what to do about a strategy that nobody knows."""
+    if " #" in name or " ;" in name:
+        return values.NO_INLINE_COMMENT
+    return did_you_mean(name, STRATEGIES) or f"one of {', '.join(sorted(STRATEGIES))}"
+
 
 REQUIRED_PROPERTIES: dict[str, tuple[str, ...]] = {
     "proportional": ("min_fee_ppm", "max_fee_ppm"),
