@@ -66,6 +66,8 @@ def command(
     """
     from lnflow.advice.analyzing import Selection
 
+    if output is not None and not output.parent.is_dir():  # not found out after hours
+        raise click.BadParameter(f"there is no folder {output.parent}", param_hint="--output")
     choice = window_choice(hours, since, until, everything)
     selection = Selection(min_failures=min_failures, min_missed_sat=min_missed_sat, view=view, top=top)
     target = resolve_store(database, node, settings)

@@ -38,6 +38,12 @@ async def test_a_window_that_is_none_is_a_misuse(lnflow: Lnflow, options: tuple[
     assert "Traceback" not in result.err
 
 
+async def test_a_file_that_cannot_be_written_at_the_end_is_refused_at_the_beginning(lnflow: Lnflow) -> None:
+    result = await lnflow("monitor", "--output", "/nowhere/at/all.json")
+    assert result.code == 2
+    assert "there is no folder /nowhere/at" in result.err
+
+
 @pytest.mark.parametrize("until", ["2099-01-01", "1999-01-01"])
 async def test_nobody_has_listened_in_the_future_or_backwards(lnflow: Lnflow, until: str) -> None:
     result = await lnflow("import", "--covered", "2026-11-21", until, HISTORY)
