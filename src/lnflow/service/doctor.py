@@ -179,7 +179,7 @@ def check_store(database: Path, node_name: str | None, info: NodeInfo | None, no
             node_name = _stored_name(database, info.pubkey)
         with StoreReader(database, node_name) as store:
             size = store.size_report()
-            checks = [_ok("store", f"{database}: {size['attempt']:,} attempts, {size['file_bytes'] / 1e6:,.1f} MB")]
+            checks = [_ok("store", f"{database}: {_size_text(size)}")]
             bound = store.node.pubkey
             if info is not None and bound is not None and bound != info.pubkey:
                 checks.append(
@@ -202,6 +202,14 @@ def _stored_name(database: Path, pubkey: str) -> str | None:
     """Return what the store calls the node at hand; None if it does not have it."""
     with StoreReader(database) as store:
         return next((node.name for node in store.nodes() if node.pubkey == pubkey), None)
+
+
+def _size_text(size: dict[str, int]) -> str:
+    rows = (
+        f"{size[table]:,} {name}"
+        for table, name in (("attempt", "attempts"), ("demand", "demands"), ("channel_snapshot", "balances"))
+    )
+    return f"{', '.join(rows)}; {size['file_bytes'] / 1e6:,.1f} MB, {size['free_bytes'] / 1e6:,.1f} MB of it free"
 
 
 def _check_coverage(share: float, last_ns: int | None, remedy: str) -> Check:

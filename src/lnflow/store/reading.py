@@ -169,7 +169,7 @@ class StoreReader:
         return {str(name): int(value) for name, value in rows}
 
     def size_report(self) -> dict[str, int]:
-        """Return rows per table and, under `file_bytes`, the size of the file."""
+        """Return rows per table; under `file_bytes` the size of the file, under `free_bytes` what of it is unused."""
         tables = [
             name
             for (name,) in self._con.execute(
@@ -179,7 +179,9 @@ class StoreReader:
         report = {t: int(self._con.execute(f"SELECT count(*) FROM {t}").fetchone()[0]) for t in tables}
         pages = self._con.execute("PRAGMA page_count").fetchone()[0]
         page_bytes = self._con.execute("PRAGMA page_size").fetchone()[0]
+        free = self._con.execute("PRAGMA freelist_count").fetchone()[0]
         report["file_bytes"] = int(pages * page_bytes)
+        report["free_bytes"] = int(free * page_bytes)
         return report
 
     def _choose(self, name: str | None) -> StoredNode:

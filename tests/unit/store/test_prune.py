@@ -200,3 +200,13 @@ def test_a_store_of_before_incremental_vacuum_is_pruned_too(tmp_path: Path) -> N
     con.close()
     with filled(path) as writer:
         assert writer.prune_raw(T0 + DAYS * DAY_NS) > 0
+
+
+def test_the_size_report_counts_rows_and_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    filled(path).close()
+    with StoreReader(path) as store:
+        report = store.size_report()
+    assert report["attempt"] == DAYS * 24 * 3
+    assert report["file_bytes"] == path.stat().st_size
+    assert 0 <= report["free_bytes"] < report["file_bytes"]
