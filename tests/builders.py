@@ -105,7 +105,6 @@ _COUNTED: dict[str, Sequence[str]] = {
     "channel_hour": ("node_id", "hour", "chan"),
     "refusal_hour": ("node_id", "hour", "chan", "cause"),
     "pair_day": ("node_id", "day", "in_chan", "out_chan", "outcome", "cause"),
-    "size_day": ("node_id", "day", "chan", "amount_class"),
     "demand": (),
     "served": (),
     "demand_day": ("node_id", "day", "chan", "cause", "circumstance", "amount_class", "oversize"),

@@ -223,7 +223,6 @@ def _move_rollups(con: sqlite3.Connection, node_id: int, old: int, new: int) -> 
     tables = {
         "channel_hour": ("chan", ["node_id", "hour", "chan"]),
         "refusal_hour": ("chan", ["node_id", "hour", "chan", "cause"]),
-        "size_day": ("chan", ["node_id", "day", "chan", "amount_class"]),
         "pair_day": ("in_chan", ["node_id", "day", "in_chan", "out_chan", "outcome", "cause"]),
         "served": ("chan", ["node_id", "period", "chan", "amount_class"]),
         "served_day": ("chan", ["node_id", "day", "chan", "amount_class"]),

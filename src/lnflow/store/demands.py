@@ -18,6 +18,7 @@ from lnflow.domain.time import DAY_NS, HOUR_NS
 
 _RAISE_MATTERS_NS = HOUR_NS  # gossip needs up to an hour: docs/concepts/causes.md, stale price
 _LONGEST_HOLD_NS = PERIOD_NS  # an attempt that was held longer before it settled is not looked for
+_MOST_MSAT = 10**15  # 10,000 BTC: more is somebody's joke, and must not overflow a sum
 _LARGE_PERIOD = 20_000  # attempts: above that a growing period is not made again at every upkeep
 _GROWTH = 0.1
 
@@ -150,8 +151,8 @@ class DemandKeeper:
 
     def _tries(self, since_ns: int, until_ns: int) -> Iterator[Try]:
         rows = self._con.execute(
-            """SELECT arrived_ns, in_chan, out_chan, amount_out_msat,
-                 CASE WHEN amount_in_msat > amount_out_msat THEN amount_in_msat - amount_out_msat
+            f"""SELECT arrived_ns, in_chan, out_chan, min(amount_out_msat, {_MOST_MSAT}),
+                 CASE WHEN amount_in_msat > amount_out_msat THEN min(amount_in_msat - amount_out_msat, {_MOST_MSAT})
                       WHEN amount_in_msat IS NOT NULL AND amount_out_msat IS NOT NULL THEN 0 END,
                  outcome, cause FROM attempt
                WHERE node_id = ?1 AND accounted_ns >= ?2 AND accounted_ns < ?3 AND arrived_ns >= ?2

@@ -13,7 +13,6 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from lnflow.domain.amounts import AMOUNT_BOUNDS_MSAT
 from lnflow.domain.causes import Outcome
 from lnflow.domain.time import HOUR_NS
 from lnflow.store.windows import PERIOD_H
@@ -46,7 +45,6 @@ def fold(con: sqlite3.Connection, node_id: int, shares: Sequence[Share]) -> None
     count = len(shares) * _SHARE_COLUMNS
     columns = np.fromiter(chain.from_iterable(shares), np.int64, count).reshape(-1, _SHARE_COLUMNS).T
     sign, hour, in_chan, out_chan, outcome, cause, live, amount_in, amount_out, fee = np.ascontiguousarray(columns)
-    amounts = amount_out
     if max(int(amount_in.max()), int(amount_out.max())) * len(shares) >= _TWO_63:
         # Not real, but a peer can say so: exact sums as slow Python integers; SQLite judges what is too large.
         amount_in, amount_out, fee = (x.astype(object) for x in (amount_in, amount_out, fee))
@@ -100,18 +98,6 @@ def fold(con: sqlite3.Connection, node_id: int, shares: Sequence[Share]) -> None
         "pair_day",
         {"day": day, "in_chan": in_chan, "out_chan": out_chan, "outcome": outcome, "cause": cause},
         sums,
-    )
-    sized = (live != 0) & (amounts > 0) & (settled + downstream != 0)
-    _add(
-        con,
-        node_id,
-        "size_day",
-        {
-            "day": day[sized],
-            "chan": out_chan[sized],
-            "amount_class": np.searchsorted(AMOUNT_BOUNDS_MSAT, amounts[sized], side="right"),
-        },
-        {"settled": settled[sized], "downstream": downstream[sized]},
     )
     con.execute(
         "UPDATE node_state SET totals_through = ?1 WHERE node_id = ?2 AND totals_through > ?1",
