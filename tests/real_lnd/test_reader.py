@@ -14,6 +14,7 @@ from tests.real_lnd.build import binaries_dir
 from tests.real_lnd.network import Network
 from tests.real_lnd.scenario import Outcome
 
+from lnflow.analysis.costs import Funding, onchain_costs
 from lnflow.domain.channel import ChannelState
 from lnflow.domain.errors import ConfigurationError, NodeRefused
 from lnflow.domain.htlc import Subscribed
@@ -166,3 +167,37 @@ async def test_history_is_that_of_rest(
 async def test_closed_channels_are_those_of_rest(real_network: Network, provoked: Outcome, reader: LndReader) -> None:
     printed = real_network.b.get("/v1/channels/closed").get("channels", [])
     assert await reader.list_closed_channels() == [json_form.decode_closed_channel(each) for each in printed]
+
+
+async def test_costs_are_those_of_rest(real_network: Network, provoked: Outcome, reader: LndReader) -> None:
+    """The circular payment with its fee, and of our channels the funding's fee and what the closing cost."""
+    b = real_network.b
+    payments = b.get("/v1/payments?include_incomplete=true&max_payments=1000")["payments"]
+    came_back = [
+        part for payment in payments for receiver, part in json_form.decode_payment(payment) if receiver == b.pubkey
+    ]
+    pages = [page async for page in reader.payments_after(0)]
+    assert [part for page in pages for part in page.circular] == came_back
+    assert len(came_back) == 1
+    assert came_back[0].fee_msat > 0
+    assert pages[-1].through == int(payments[-1]["payment_index"])
+
+    printed = {t["tx_hash"]: t for t in b.get("/v1/transactions")["transactions"]}
+    found = {t.txid: t for t in await reader.list_transactions(0)}
+    assert {txid: t.fee_sat for txid, t in found.items()} == {
+        txid: int(t["total_fees"]) for txid, t in printed.items() if int(t["block_height"]) > 0
+    }
+    ours = [c.channel_point for c in await reader.list_channels() if c.initiator]
+    assert ours
+    assert all(found[point.partition(":")[0]].fee_sat > 0 for point in ours)
+    [closed] = await reader.list_closed_channels()
+    funding = Funding(
+        channel_point=closed.channel_point,
+        capacity_sat=closed.capacity_sat,
+        opened_by_us=True,  # D opened it: what it paid shows by the same arithmetic
+        closing_txid=closed.closing_txid,
+    )
+    [cost] = onchain_costs([funding], [t for t in found.values() if t.txid == closed.closing_txid])
+    assert closed.opened_by_us is False
+    assert cost.fee_msat is not None
+    assert 0 < cost.fee_msat < 100_000_000
