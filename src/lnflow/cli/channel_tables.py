@@ -10,6 +10,7 @@ from rich.text import Text
 
 from lnflow.advice.documents import ChannelDocument, ChannelsDocument, Note, PeerProfit, PolicyDocument, ProfitDocument
 from lnflow.advice.wording import sats
+from lnflow.cli.fitting import draw_table
 from lnflow.cli.tables import draw_notes
 from lnflow.cli.text import count, peer_name, percent, when
 
@@ -27,7 +28,7 @@ def draw_channels(console: Console, document: ChannelsDocument) -> None:
             table.add_column(name, justify="right")
         for c in document.channels:
             table.add_row(*_row(c), style="dim" if c.closed else "")
-        console.print(table)
+        draw_table(console, table)
     console.print(
         f"{when(document.window.since)} – {when(document.window.until)} · {document.coverage:.1%} covered",
         markup=False,
@@ -54,7 +55,7 @@ def draw_profits(console: Console, peers: Sequence[PeerProfit], node: ProfitDocu
     for peer in peers:
         table.add_row(Text(peer_name(peer.peer_alias, peer.peer_pubkey)), *_sums(peer.profit))
     table.add_row("all", *_sums(node), style="bold")
-    console.print(table)
+    draw_table(console, table)
 
 
 def _sums(p: ProfitDocument) -> list[str]:

@@ -18,6 +18,7 @@ from lnflow.advice.documents import (
     Opportunity,
 )
 from lnflow.advice.wording import duration, sats
+from lnflow.cli.fitting import draw_table
 from lnflow.cli.text import count, peer_name, percent, safe, when
 
 _URGENT = ((70.0, "bold red"), (40.0, "yellow"), (0.0, "green"))
@@ -27,7 +28,7 @@ def draw_analysis(console: Console, document: AnalyzeDocument) -> None:
     """Draw the head, the ranked opportunities and the notes."""
     draw_head(console, document)
     if document.opportunities:
-        console.print(opportunity_table(document.opportunities))
+        draw_table(console, opportunity_table(document.opportunities))
         draw_recommendations(console, document.opportunities)
     elif document.verdict is not None:
         console.print(Text(document.verdict.text, style="bold"))
@@ -115,7 +116,7 @@ def draw_notes(console: Console, notes: Sequence[Note]) -> None:
 
 def draw_failures(console: Console, document: FailuresDocument) -> None:
     if document.rows:
-        console.print(_failure_table(document))
+        draw_table(console, _failure_table(document))
     else:
         console.print("No refusals in the window.")
     console.print(
@@ -189,7 +190,7 @@ def draw_import(console: Console, document: ImportDocument) -> None:
             f"{file.known:,}",
             Text(f"{file.rejected:,}", style="red" if file.rejected else ""),
         )
-    console.print(table)
+    draw_table(console, table)
     for file in document.files:
         for rejection in file.rejections:
             place = safe(file.path, 200) + (f":{rejection.line}" if rejection.line is not None else "")
