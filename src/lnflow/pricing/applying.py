@@ -13,11 +13,13 @@ from msgspec import Struct, structs
 
 from lnflow.domain.channel import ChannelState, Policy
 from lnflow.domain.errors import LnflowError, NodeRefused, NodeUnavailable
+from lnflow.domain.time import SECOND_NS
 from lnflow.nodes.port import FeeWriter, NodeReader
 from lnflow.pricing.changes import PolicyValues, values_of
 from lnflow.pricing.decision import Action, Decision, StatusChange
 from lnflow.pricing.documents import WriteResult
 from lnflow.pricing.facts import ChannelFacts
+from lnflow.pricing.limits import HOUR_FLOOR_S
 from lnflow.pricing.pacing import Pacing
 from lnflow.store.fee_journal import DONE, FAILED, ROLLBACK, UNVERIFIED, UPDATE, FeeJournal, NewFeeChange
 
@@ -63,13 +65,17 @@ async def apply(
     """
     journal.note([_record(c) for c in changes if c.decision.action in _HELD_BACK], now_ns())
     updates = [c for c in changes if c.decision.writes]
-    numbers = journal.begin([_record(c) for c in updates], now_ns())
+    least_gap_ns = HOUR_FLOOR_S * SECOND_NS
+    numbers = journal.begin([_record(c) for c in updates], now_ns(), least_gap_ns=least_gap_ns)
     calls = Calls()
     errors: dict[str, str] = {}
     unanswered: dict[str, str] = {}
     stopped: str | None = None
-    for place, change in enumerate(updates):
+    for place, (change, number) in enumerate(zip(updates, numbers, strict=True)):
         point = change.decision.channel_point
+        if number is None:
+            errors[point] = "not sent: another run wrote this channel less than an hour ago"
+            continue
         if stopped is not None:
             errors[point] = f"not sent: {stopped}"
             continue
@@ -93,7 +99,8 @@ async def apply(
         point = change.decision.channel_point
         error = errors.get(point) or unseen.get(point)
         result = FAILED if point in errors else UNVERIFIED if point in unseen else DONE
-        journal.complete(number, result, error, now_ns())
+        if number is not None:
+            journal.complete(number, result, error, now_ns())
         results[point] = WriteResult(error=error, verified=result == DONE)
     return Applied(results=results, calls=calls)
 

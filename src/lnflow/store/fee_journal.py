@@ -97,10 +97,16 @@ class FeeJournal:
                 "its own with --node NAME, or another --database"
             )
 
-    def begin(self, changes: Sequence[NewFeeChange], at_ns: int) -> list[int]:
-        """Record what is about to be sent, all in one transaction; return its numbers."""
+    def begin(self, changes: Sequence[NewFeeChange], at_ns: int, *, least_gap_ns: int = 0) -> list[int | None]:
+        """Record what is about to be sent, all in one transaction; return its numbers.
+
+        None for a channel that another run wrote less than `least_gap_ns` ago, perhaps after this one was planned.
+        """
         with explained(self.path), transaction(self._con):
-            return [self._insert(change, at_ns) for change in changes]
+            return [
+                None if self._written_since(change.channel_point, at_ns - least_gap_ns) else self._insert(change, at_ns)
+                for change in changes
+            ]
 
     def complete(self, change_id: int, result: str, error: str | None, at_ns: int) -> None:
         """Record how a change ended."""
@@ -195,6 +201,13 @@ class FeeJournal:
             fields["may_roll_back"] = bool(fields["may_roll_back"])
             found.append(FeeChange(**fields))
         return found
+
+    def _written_since(self, channel_point: str, since_ns: int) -> bool:
+        row = self._con.execute(
+            f"SELECT 1 FROM fee_change WHERE node_id = ? AND channel_point = ? AND at_ns > ? AND {_WRITTEN} LIMIT 1",
+            (self.node_id, channel_point, since_ns),
+        ).fetchone()
+        return row is not None
 
     def _insert(self, change: NewFeeChange, at_ns: int) -> int:
         cursor = self._con.execute(

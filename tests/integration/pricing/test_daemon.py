@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from tests.fakes.lnd import running_lnd
@@ -50,6 +51,29 @@ async def test_a_paced_run_waits_between_its_writes_and_another_does_not(tmp_pat
                 document = await service.apply(act=True, pacing=pacing)
             assert document.calls.update_channel_policy == 4
             assert clock.slept_s == gaps
+
+
+async def test_two_runs_at_once_write_each_channel_once(tmp_path: Path) -> None:
+    """A cron line and a daemon: both planned before either wrote, and the hourly floor still holds."""
+    file = tmp_path / "policy.conf"
+    file.write_text("[all]\nstrategy = static\nfee_ppm = 400\n")
+    clock = SteppedClock()
+    async with (
+        running_lnd(clock_ns=clock.now_ns) as lnd,
+        lnd_policy_service(
+            connection_to(lnd),
+            config=str(file),
+            database=tmp_path / "store.sqlite",
+            node_name="default",
+            stored_name=None,
+            clock=clock,
+        ) as service,
+    ):
+        documents = await asyncio.gather(service.apply(act=True), service.apply(act=True))
+        assert len(lnd.changing_calls) == 4
+        assert sum(document.calls.update_channel_policy for document in documents) == 4
+        errors = [c.error for document in documents for c in document.channels if c.error]
+        assert errors == ["not sent: another run wrote this channel less than an hour ago"] * 4
 
 
 async def test_the_gaps_of_a_large_run_stay_within_half_a_minute_on_average() -> None:

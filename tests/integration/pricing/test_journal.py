@@ -32,6 +32,11 @@ def change(point: str = "aa:0", **values: Any) -> NewFeeChange:
     return NewFeeChange(**(fields | values))
 
 
+def begin(journal: FeeJournal, changes: list[NewFeeChange], at_ns: int) -> list[int]:
+    """Record changes that nothing keeps back."""
+    return [number for number in journal.begin(changes, at_ns) if number is not None]
+
+
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
     return tmp_path / "store.sqlite"
@@ -39,7 +44,7 @@ def database(tmp_path: Path) -> Path:
 
 def test_a_change_is_there_before_it_is_sent_and_complete_after(database: Path) -> None:
     with FeeJournal(database, "alice") as journal:
-        [number] = journal.begin([change()], NOW_NS)
+        [number] = begin(journal, [change()], NOW_NS)
         with FeeJournal(database, "alice", read_only=True) as other:
             [under_way] = other.changes()
         journal.complete(number, DONE, None, NOW_NS + 5)
@@ -50,8 +55,8 @@ def test_a_change_is_there_before_it_is_sent_and_complete_after(database: Path) 
 
 def test_a_write_of_which_nobody_knows_the_end_counts_as_written_and_a_failed_one_does_not(database: Path) -> None:
     with FeeJournal(database, "alice") as journal:
-        journal.begin([change("died:0")], NOW_NS)
-        [failed] = journal.begin([change("failed:0")], NOW_NS)
+        begin(journal, [change("died:0")], NOW_NS)
+        [failed] = begin(journal, [change("failed:0")], NOW_NS)
         journal.complete(failed, FAILED, "no", NOW_NS)
         assert journal.past(NOW_NS) == {"died:0": PastChanges(last_change_ns=NOW_NS, changes_last_day=1)}
 
@@ -65,7 +70,7 @@ def test_what_limits_the_next_change(database: Path) -> None:
             (5, {"kind": "rollback"}),
             (2, {"status_change": "disable"}),
         ):
-            [number] = journal.begin([change(**values)], NOW_NS - hours * HOUR_NS)
+            [number] = begin(journal, [change(**values)], NOW_NS - hours * HOUR_NS)
             journal.complete(number, DONE, None, NOW_NS)
         [past] = journal.past(NOW_NS).values()
     assert past == PastChanges(
@@ -90,7 +95,7 @@ def test_a_refusal_that_repeats_is_one_row(database: Path) -> None:
 
 def test_the_latest_change_of_each_channel(database: Path) -> None:
     with FeeJournal(database, "alice") as journal:
-        numbers = journal.begin([change("aa:0"), change("bb:0"), change("aa:0", rule="later")], NOW_NS)
+        numbers = begin(journal, [change("aa:0"), change("bb:0"), change("aa:0", rule="later")], NOW_NS)
         for number in numbers:
             journal.complete(number, DONE, None, NOW_NS)
         journal.note([change("bb:0", kind="refused")], NOW_NS + DAY_NS)
@@ -99,7 +104,7 @@ def test_the_latest_change_of_each_channel(database: Path) -> None:
 
 def test_nodes_have_their_own_journals(database: Path) -> None:
     with FeeJournal(database, "alice") as journal:
-        journal.begin([change()], NOW_NS)
+        begin(journal, [change()], NOW_NS)
     with FeeJournal(database, "bob") as journal:
         assert journal.changes() == []
     with FeeJournal(database, "carol", read_only=True) as journal:
@@ -123,12 +128,12 @@ def test_without_a_store_there_is_nothing_to_read(database: Path) -> None:
 def test_old_refusals_go_and_changes_stay_for_a_year(database: Path) -> None:
     old_ns = NOW_NS - 400 * DAY_NS
     with FeeJournal(database, "alice") as journal:
-        journal.begin([change("last:0"), change("again:0")], old_ns)
-        [reverted] = journal.begin([change("reverted:0")], old_ns)
-        journal.begin([change("off:0", status_change="disable")], old_ns)
-        journal.begin([change("off:0")], NOW_NS - 300 * DAY_NS)
-        journal.begin([change("reverted:0", kind="rollback", reverts=reverted)], NOW_NS - 300 * DAY_NS)
-        journal.begin([change("again:0")], NOW_NS - 300 * DAY_NS)
+        begin(journal, [change("last:0"), change("again:0")], old_ns)
+        [reverted] = begin(journal, [change("reverted:0")], old_ns)
+        begin(journal, [change("off:0", status_change="disable")], old_ns)
+        begin(journal, [change("off:0")], NOW_NS - 300 * DAY_NS)
+        begin(journal, [change("reverted:0", kind="rollback", reverts=reverted)], NOW_NS - 300 * DAY_NS)
+        begin(journal, [change("again:0")], NOW_NS - 300 * DAY_NS)
         journal.note([change("last:0", kind="refused")], NOW_NS - 100 * DAY_NS)
         journal.note([change("fresh:0", kind="refused")], NOW_NS - 80 * DAY_NS)
         before = journal.past(NOW_NS)

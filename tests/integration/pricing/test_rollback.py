@@ -101,6 +101,7 @@ def record_change(
             threshold=0.3,
         )
         [number] = journal.begin([change], CHANGED_NS)
+        assert number is not None
         journal.complete(number, DONE, None, CHANGED_NS)
     return old, new
 
