@@ -314,18 +314,20 @@ async def test_a_stream_that_never_comes_about_opens_the_breaker(tmp_path: Path)
         await running.until(lambda: running.status.attempts == 1, "what came after")
 
 
-async def test_a_stream_that_ends_as_soon_as_it_stands_is_no_busy_loop(tmp_path: Path) -> None:
+async def test_a_stream_that_ends_as_soon_as_it_stands_is_no_busy_loop(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """A connection alone does not reset the waiting: an event does."""
     database = tmp_path / "store.sqlite"
-    waited_s: list[float] = []
     async with running_lnd() as lnd, collecting(lnd, database, times=QUIET) as running:
         for number in range(2, 9):
             lnd.drop_streams()
-            await running.until(lambda: running.status.retry_in_s is not None, "the waiting")
-            waited_s.append(running.status.retry_in_s or 0)
             await running.until(lambda number=number: running.status.subscriptions == number, "the next subscription")  # type: ignore[misc]
             await lnd.htlc_events.wait_for_clients(1)
         assert running.status.failures_in_row == 7
+        lost = [record.args for record in caplog.records if record.msg.startswith("htlc stream lost")]
+        waited_s = [args[0] for args in lost if isinstance(args, tuple) and isinstance(args[0], float)]
+        assert len(waited_s) == 7
         assert all(s >= QUIET.backoff_first_s / 2 for s in waited_s[1:])
         assert len(set(waited_s)) > 1
         refused_forward(lnd)
