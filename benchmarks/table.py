@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -48,10 +47,9 @@ class Spent:
 
 def spent_by(work: Callable[[], object]) -> Spent:
     """Return what a piece of work takes."""
-    before, began = os.times(), time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     work()
-    after, ended = os.times(), time.perf_counter()
-    return Spent(ended - began, after.user + after.system - before.user - before.system)
+    return Spent(time.perf_counter() - began, time.process_time() - cpu)
 
 
 def interleaved(cases: Mapping[str, Callable[[], Spent]], rounds: int) -> dict[str, list[Spent]]:
@@ -77,5 +75,7 @@ def rate(spent: list[Spent], count: int) -> str:
     return f"{best:,.0f} ({median:,.0f})/s"
 
 
-def milliseconds(samples_s: list[float]) -> str:
-    return f"{min(samples_s) * 1000:.2f} ({statistics.median(samples_s) * 1000:.2f}) ms"
+def milliseconds(samples: list[Spent], times: int = 1) -> str:
+    """Return best and median by the clock, of work that was done so many times in each sample."""
+    walls = [s.wall_s * 1000 / times for s in samples]
+    return f"{min(walls):.2f} ({statistics.median(walls):.2f}) ms by the clock"
