@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -170,3 +171,48 @@ def test_a_chance_is_a_share(rows: list[tuple[int, int, int, int]]) -> None:
     for peer in range(4):
         for size in (None, *range(10)):
             assert 0 < chances.of(peer, size).mean < 1
+
+
+def test_a_window_of_which_little_was_covered_has_a_wider_range() -> None:
+    whole, tenth = (find(facts(demands(), passed=WELL_PAID, covered=share)).total for share in (1.0, 0.1))
+    assert tenth.expected_msat == whole.expected_msat
+    assert tenth.high_msat - tenth.low_msat > 1.3 * (whole.high_msat - whole.low_msat)
+
+
+def test_who_bisects_our_balance_is_counted_as_attempts_only() -> None:
+    probe = demands(circumstance=Circumstance.PROBE)
+    [finding] = find(facts(probe, passed=WELL_PAID)).findings
+    assert (finding.attempts, finding.demands, finding.servable, finding.value.expected_msat) == (20, 0, 0, 0)
+
+
+def test_what_the_balance_could_not_serve_either_is_not_missed_for_size() -> None:
+    group = demands(cause=Cause.HTLC_EXCEEDS_MAX, circumstance=Circumstance.BALANCE_SHORT)
+    [finding] = find(facts(group, passed=WELL_PAID)).findings
+    assert (finding.demands, finding.servable, finding.value.expected_msat) == (10, 0, 0)
+
+
+def test_downtime_of_a_peer_that_is_always_empty_costs_nothing() -> None:
+    """Nothing earned, everything refused for lack of balance: online it would have been refused as well."""
+    down = demands(cause=Cause.UNKNOWN_NEXT_PEER, circumstance=Circumstance.LINK_DOWN)
+    found = find(facts(demands(), down))
+    assert {f.problem: f.value.expected_msat > 0 for f in found.findings} == {
+        Problem.LIQUIDITY: True,
+        Problem.OFFLINE: False,
+    }
+
+
+def test_parts_that_nobody_sent_after_the_first_was_refused_are_added() -> None:
+    """Served wishes come in three parts, refused ones show the first: three times the fee."""
+    three_parts = (msgspec.structs.replace(ends(1, settled=900, downstream=100), part_msat=1000 * 100_000_000 // 3),)
+    shown = demands(open_part_msat=10 * 100_000_000)
+    plain = find(facts(shown, passed=(ends(1, settled=900, downstream=100),))).total.expected_msat
+    assert find(facts(shown, passed=three_parts)).total.expected_msat == pytest.approx(3 * plain, rel=0.001)
+
+
+@given(st.integers(0, 200), st.integers(0, 200), st.integers(1, 200))
+def test_more_downstream_failures_never_raise_what_was_missed(settled: int, failed: int, more: int) -> None:
+    before, after = (
+        find(facts(demands(), passed=(ends(1, settled=settled, downstream=n),))).total.expected_msat
+        for n in (failed, failed + more)
+    )
+    assert after <= before
