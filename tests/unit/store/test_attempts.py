@@ -82,7 +82,7 @@ def stored(events: list[HtlcEvent], cuts: list[int], upkeep_after: int) -> dict[
         return dump(path)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(histories(), st.data())
 def test_the_order_cut_and_repetition_of_events_is_no_matter(events: list[HtlcEvent], data: st.DataObject) -> None:
     """Any order (finals after their starts), any batches and any repetition give the same rows and rollups."""

@@ -104,7 +104,7 @@ def stored(order: list[int], listed_after: int, *, gone: bool) -> dict[str, list
         return counted
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.permutations(range(len(PARTS))), st.integers(0, len(PARTS)), st.booleans())
 def test_when_a_channel_is_learnt_is_no_matter(order: list[int], listed_after: int, gone: bool) -> None:
     """Known from the start or after everything, open or closed: the same rows, rollups and demands."""

@@ -85,7 +85,7 @@ def logs(draw: st.DrawFn) -> list[Forward]:
     return forwards
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(logs(), st.permutations(SOURCES), st.integers(1, 4), st.lists(st.sampled_from(SOURCES), max_size=2))
 def test_any_order_of_sources_gives_the_totals_of_one(
     forwards: list[Forward], order: list[str], count: int, again: list[str]
