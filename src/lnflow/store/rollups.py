@@ -136,9 +136,10 @@ def _codes(keys: Sequence[Ints]) -> Ints:
     for key in keys:
         low = int(key.min())
         width = int(key.max()) - low + 1
-        if most * width > _MOST_CODE:
-            code = np.unique(code, return_inverse=True)[1]
-            most = len(code)
+        if most * width > _MOST_CODE:  # number what there is
+            code, key = (np.unique(x, return_inverse=True)[1] for x in (code, key))
+            most = width = len(code)
+            low = 0
         code = code * width + (key - low)
         most *= width
     return code
