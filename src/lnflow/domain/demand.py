@@ -20,6 +20,8 @@ RETURN_NS = HOUR_NS
 """The very same amount, to the msat, coming back this soon is the same wish again."""
 BLIND_RETURN_NS = 15 * MINUTE_NS
 """The same where the node gave no amounts."""
+NOT_OURS = 0
+"""Outgoing "channel" of ids that are not ours: floods of them are nobody's wish, and told apart by cause only."""
 BURST_NS = 200_000_000
 """Equal parts that come closer than a round trip are parts of one payment, not tries after each other."""
 ELSEWHERE_NS = 15 * SECOND_NS
@@ -118,7 +120,7 @@ def find_probes(tries: Sequence[Try]) -> set[int]:
     found: set[int] = set()
     for number, t in enumerate(tries):
         amount = t.amount_out_msat
-        if amount is None or t.outcome is Outcome.SETTLED:
+        if amount is None or t.outcome is Outcome.SETTLED or t.out_chan == NOT_OURS:
             continue
         live = chains[t.in_peer, t.out_peer]
         while live and t.arrived_ns - live[0].last_ns > SESSION_NS:
@@ -175,7 +177,7 @@ class _Pair:
     def find(self, t: Try) -> tuple[Wish | None, bool]:
         """Return the wish that a try belongs to, if any, and whether it is a half of it."""
         amount, now = t.amount_out_msat, t.arrived_ns
-        if amount is None:
+        if amount is None or t.out_chan == NOT_OURS:
             wish = self.blind.get(t.cause)
             return (wish if wish is not None and now - wish.last_ns < BLIND_RETURN_NS else None), False
         while self.recent and now - self.recent[0].last_ns > SESSION_NS:
@@ -194,7 +196,7 @@ class _Pair:
         return None, False
 
     def keep(self, wish: Wish, t: Try) -> None:
-        if t.amount_out_msat is None:
+        if t.amount_out_msat is None or t.out_chan == NOT_OURS:
             self.blind[t.cause] = wish
             return
         if wish.part_msat is not None:

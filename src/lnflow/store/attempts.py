@@ -55,8 +55,9 @@ class HighestIds(dict[int | None, int]):
 
 
 def prepare(con: sqlite3.Connection) -> None:
-    """Make the temporary table of this connection."""
+    """Make the temporary tables of this connection."""
     con.execute(_STAGE)
+    con.execute("CREATE TEMP TABLE IF NOT EXISTS arrived_before (arrived_ns INTEGER)")
 
 
 def upsert(con: sqlite3.Connection, node_id: int, highest: HighestIds, rows: Sequence[Row]) -> WriteReport:
@@ -81,12 +82,12 @@ def upsert(con: sqlite3.Connection, node_id: int, highest: HighestIds, rows: Seq
 
 
 def known_arrivals(con: sqlite3.Connection) -> Iterable[int]:
-    """Return when the attempts arrived that the last `upsert` found known."""
+    """Return when the attempts arrived that the last `upsert` found known, as was said before and as is said now."""
     rows = con.execute(
-        """SELECT DISTINCT arrived_ns FROM attempt WHERE arrived_ns IS NOT NULL
-             AND attempt_id IN (SELECT old_id FROM temp.stage WHERE old_id IS NOT NULL)"""
+        """SELECT arrived_ns FROM temp.arrived_before UNION SELECT arrived_ns FROM attempt
+             WHERE attempt_id IN (SELECT old_id FROM temp.stage WHERE old_id IS NOT NULL)"""
     )
-    return [at_ns for (at_ns,) in rows]
+    return [at_ns for (at_ns,) in rows if at_ns is not None]
 
 
 def _merge_staged(con: sqlite3.Connection, node_id: int, rows: Sequence[Row]) -> tuple[WriteReport, list[Share]]:
@@ -128,6 +129,8 @@ def _merge_known(con: sqlite3.Connection) -> list[Share]:
     """
     where = "a.attempt_id IN (SELECT old_id FROM temp.stage WHERE old_id IS NOT NULL)"
     shares = rollups.shares_of(con, -1, where)
+    con.execute("DELETE FROM temp.arrived_before")
+    con.execute(f"INSERT INTO temp.arrived_before SELECT arrived_ns FROM attempt a WHERE {where}")
     newer = "(s.out_used, s.out_at_ns) > (attempt.out_used, attempt.out_at_ns)"
     ours = "attempt."
     con.execute(

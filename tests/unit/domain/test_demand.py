@@ -109,6 +109,14 @@ def test_tries_without_amounts_are_one_wish_for_a_quarter_of_an_hour() -> None:
     assert [w.refused for w in wishes(*blind)] == [3, 1]
 
 
+def test_a_flood_for_ids_that_are_not_ours_is_one_entry() -> None:
+    flood = [
+        Try(T0 + n * SECOND_NS, 1, 0, 11, 0, n * SAT, 10, Outcome.REFUSED, Cause.UNKNOWN_NEXT_PEER) for n in range(500)
+    ]
+    [entry] = find_wishes(flood)
+    assert entry.refused == 500
+
+
 @given(
     st.lists(
         st.tuples(
