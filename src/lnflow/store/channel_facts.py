@@ -25,16 +25,18 @@ def load_channels(con: sqlite3.Connection, node_id: int, at_ns: int) -> list[Sto
         "SELECT channel_id, scid FROM channel_scid WHERE node_id = ? ORDER BY scid", (node_id,)
     ):
         scids.setdefault(chan, []).append(from_signed(scid))
-    facts = {
-        chan: _state.decode(text)
-        for chan, text in con.execute("SELECT chan, facts FROM channel_state WHERE node_id = ?", (node_id,))
-    }
+    facts: dict[int, ChannelState] = {}
+    listed_ns: dict[int, int] = {}
+    for chan, at, text in con.execute("SELECT chan, at_ns, facts FROM channel_state WHERE node_id = ?", (node_id,)):
+        facts[chan] = _state.decode(text)
+        if at <= at_ns:  # balances are stored when they change; a later listing found them the same
+            listed_ns[chan] = at
     snapshots = {
         chan: (
             structs.replace(
                 facts[chan], active=bool(active), local_msat=local, remote_msat=remote, unsettled_msat=unsettled
             ),
-            at,
+            max(at, listed_ns.get(chan, at)),
         )
         for chan, at, active, local, remote, unsettled in con.execute(
             """SELECT c.channel_id, s.at_ns, s.active, s.local_msat, s.remote_msat, s.unsettled_msat

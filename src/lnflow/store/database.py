@@ -22,16 +22,18 @@ def open_writer(path: Path) -> sqlite3.Connection:
     """
     if sqlite3.sqlite_version_info < MIN_SQLITE:
         raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old: lnflow needs 3.37 or newer")
+    _refuse_folder(path)
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         con = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000)
         try:
+            _refuse_foreign(con, path)
             _refuse_newer(con, path)
             con.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heeded only by a new file, before anything is in it
             con.execute("PRAGMA journal_mode = WAL")
             con.execute("PRAGMA synchronous = NORMAL")
             con.execute("PRAGMA temp_store = MEMORY")
-            con.execute("PRAGMA cache_size = -65536")
+            con.execute("PRAGMA cache_size = -32768")  # 32 MiB
             con.execute("PRAGMA wal_autocheckpoint = 4000")
             migrate(con, path)
         except BaseException:
@@ -46,6 +48,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
         raise StoreError(
             f"no database at {path}: run 'lnflow monitor' or 'lnflow import' first, or name one with --database"
         )
+    _refuse_folder(path)
     with explained(path):
         uri = f"{path.absolute().as_uri()}?mode=ro"
         con = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000)
@@ -54,6 +57,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
         have = con.execute("PRAGMA user_version").fetchone()[0]
         if have != len(migrations()):
             try:
+                _refuse_foreign(con, path)
                 _refuse_newer(con, path)
             finally:
                 con.close()
@@ -61,6 +65,18 @@ def open_reader(path: Path) -> sqlite3.Connection:
             open_writer(path).close()
             return open_reader(path)
     return con
+
+
+def _refuse_folder(path: Path) -> None:
+    if path.is_dir():
+        raise StoreError(f"{path} is a folder: name a file in it with --database, such as {path / 'lnflow.sqlite'}")
+
+
+def _refuse_foreign(con: sqlite3.Connection, path: Path) -> None:
+    """A database with tables but none of ours belongs to another program."""
+    tables = {name for (name,) in con.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if tables and "attempt" not in tables:
+        raise StoreError(f"{path} is another program's database: choose another file with --database")
 
 
 def migrations() -> list[str]:

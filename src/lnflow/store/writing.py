@@ -6,7 +6,9 @@ transaction here is short.  The collector of a node also holds its lease (`lease
 
 from __future__ import annotations
 
+import os
 import secrets
+import socket
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -518,13 +520,16 @@ class StoreWriter:
         return str(row[0]) if row[0] is not None else None
 
     def take_lease(self, holder: str, now_ns: int, until_ns: int) -> bool:
-        """Become, or stay, the node's one collector until `until_ns`; False if another one is."""
+        """Become, or stay, the node's one collector until `until_ns`; False if another one is.
+
+        A holder is `host:pid:…`; a lease whose process on this machine is gone is taken over at once.
+        """
 
         def take() -> bool:
             row = self._con.execute("SELECT holder, until_ns FROM lease WHERE node_id = ?", (self.node_id,)).fetchone()
             # A lease longer than any is of a clock that was ahead; who holds it renews it within its length.
             longest_ns = now_ns + 2 * (until_ns - now_ns)
-            if row is not None and row[0] != holder and now_ns < row[1] <= longest_ns:
+            if row is not None and row[0] != holder and now_ns < row[1] <= longest_ns and not _is_gone(row[0]):
                 return False
             self._con.execute("INSERT OR REPLACE INTO lease VALUES (?, ?, ?)", (self.node_id, holder, until_ns))
             return True
@@ -606,3 +611,18 @@ def _apart(rows: list[Row]) -> tuple[list[Row], list[Row]]:
         (again if row[IN_HTLC_ID] is not None and key in seen else first).append(row)
         seen.add(key)
     return first, again
+
+
+def _is_gone(holder: str) -> bool:
+    """Tell whether a lease's holder was a process of this machine that no longer runs."""
+    host, _, rest = holder.partition(":")
+    pid = rest.partition(":")[0]
+    if host != socket.gethostname() or not pid.isdigit() or int(pid) == os.getpid():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # it lives, as another user's
+        return False
+    return False

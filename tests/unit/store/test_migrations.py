@@ -101,7 +101,7 @@ def test_a_damaged_store_is_told(tmp_path: Path) -> None:
 
 
 def test_a_folder_in_place_of_the_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="cannot be opened: check the path and permissions"):
+    with pytest.raises(StoreError, match="is a folder"):
         StoreWriter(tmp_path, "node")
 
 

@@ -1,0 +1,49 @@
+"""What is not our database stays untouched, and a dead collector's lease does not outlive it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.builders import T0
+
+from lnflow.domain.errors import StoreError
+from lnflow.domain.time import HOUR_NS
+from lnflow.store.database import open_reader, open_writer
+from lnflow.store.writing import StoreWriter
+
+
+@pytest.mark.parametrize("opening", [open_reader, open_writer])
+def test_another_programs_database_is_refused_and_untouched(tmp_path: Path, opening: object) -> None:
+    path = tmp_path / "other.sqlite"
+    con = sqlite3.connect(path)
+    con.execute("CREATE TABLE theirs (a)")
+    con.close()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="another program's database"):
+        opening(path)  # type: ignore[operator]  # one of two functions
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("opening", [open_reader, open_writer])
+def test_a_folder_is_no_database(tmp_path: Path, opening: object) -> None:
+    with pytest.raises(StoreError, match="is a folder"):
+        opening(tmp_path)  # type: ignore[operator]  # one of two functions
+
+
+def test_the_lease_of_a_killed_process_of_this_machine_is_taken_over(tmp_path: Path) -> None:
+    """A living process keeps it, a dead one and nobody else's machine does not."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    host = socket.gethostname()
+    with StoreWriter(tmp_path / "s", "node") as writer:
+        assert writer.take_lease(f"{host}:{process.pid}:aa", T0, T0 + HOUR_NS)
+        assert not writer.take_lease(f"{host}:{os.getpid()}:bb", T0 + 1, T0 + HOUR_NS)
+        process.kill()
+        process.wait()
+        assert writer.take_lease(f"{host}:{os.getpid()}:bb", T0 + 2, T0 + HOUR_NS)
+        assert not writer.take_lease("elsewhere:1:cc", T0 + 3, T0 + HOUR_NS)
