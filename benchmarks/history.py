@@ -19,9 +19,9 @@ from lnflow.ingest.importer import import_paths
 from lnflow.store.writing import StoreWriter
 
 CHANNELS = 1_000
-_BATCH_EVENTS = 50_000  # as the importer
+_BATCH_EVENTS = 30_000  # as the importer
 _MEMORY_LIMIT_MIB = 150.0
-_CACHE_FULL_LINES = 1_000_000  # by then SQLite's page cache of 64 MiB has been filled
+_CACHE_FULL_LINES = 1_000_000  # by then SQLite's page cache has been filled
 
 
 def measure(scratch: Path, *, htlcs: int, rounds: int, memory_lines: tuple[int, int]) -> list[Row]:
