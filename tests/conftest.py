@@ -5,6 +5,11 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is slow, not wrong.
+settings.register_profile("lnflow", deadline=None)
+settings.load_profile("lnflow")
 
 
 @pytest.hookimpl(trylast=True)

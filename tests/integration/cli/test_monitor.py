@@ -88,7 +88,7 @@ async def test_a_node_that_is_not_there_is_said_in_one_line(lnflow: Lnflow) -> N
     async with running_lnd() as lnd:
         given = options(lnd)
         await lnd.stop()
-        result = await lnflow("monitor", "--json", "--duration=0.0005", *given)
+        result = await lnflow("monitor", "--json", "--duration=0.02", *given)
     assert result.code == 1
     assert "nothing listens there" in result.err
     assert "Traceback" not in result.err
