@@ -13,7 +13,7 @@ DAY_S = 86_400
 SAT = 1000
 
 
-def finding(**changes: object) -> Finding:
+def finding(**changes: int) -> Finding:
     empty = channel(1, local_msat=0)
     passed = (ends(1, settled=900, downstream=100),)
     [found] = find(facts(demands(**changes), channels=(empty,), passed=passed)).findings
