@@ -142,7 +142,11 @@ def _passed(facts: AttemptFacts, event: Settled | DownstreamFailed, outcome: int
 
 
 def _used(facts: AttemptFacts, out_scid: int, out_htlc_id: int, at_ns: int) -> None:
-    if out_scid and (not facts.out_used or at_ns >= facts.out_at_ns):
+    if not out_scid:
+        return
+    if facts.out_used and facts.out_scid != out_scid:
+        facts.also_used = (*facts.also_used, facts.out_scid, out_scid)
+    if not facts.out_used or at_ns >= facts.out_at_ns:
         facts.out_scid, facts.out_htlc_id = out_scid, out_htlc_id
         facts.out_used, facts.out_at_ns = 1, at_ns
 
@@ -203,6 +207,7 @@ def merge(one: AttemptFacts, other: AttemptFacts) -> AttemptFacts:
         max(one.live, other.live),
         min(one.only_known, other.only_known),
         one.ordinal,
+        (*one.also_used, *other.also_used, *(f.out_scid for f in (one, other) if f.out_used)),
     )
 
 

@@ -38,6 +38,8 @@ class AttemptFacts(Struct, gc=False):
     live: int
     only_known: int = 0
     ordinal: int = 0
+    also_used: tuple[int, ...] = ()
+    """Channels it was offered by before the last one: they are ours, although the row names another."""
 
 
 class WriteReport(Struct, kw_only=True):

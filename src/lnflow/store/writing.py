@@ -181,6 +181,8 @@ class StoreWriter:
                     out_chan = channels.outgoing(out_scid, proves_channel(f.out_used, f.cause))
                     if not out_chan and out_scid:
                         unknown.append((len(rows), out_scid))
+            for used in f.also_used:
+                channels.outgoing(used, True)
             several_ids |= scid_of.setdefault(in_chan, in_scid) != in_scid
             has_no_id |= f.in_htlc_id is None
             rows.append(

@@ -191,3 +191,20 @@ def test_a_cause_that_could_be_told_beats_unattributed_in_any_order(tmp_path: Pa
             for batch in batches:
                 write(writer, batch)
             assert writer._con.execute("SELECT cause FROM attempt").fetchall() == [(Cause.INSUFFICIENT_BALANCE,)]
+
+
+def test_a_channel_that_an_htlc_was_first_offered_by_is_ours_however_events_are_cut(tmp_path: Path) -> None:
+    """Offered by one channel, then by another: the first is proven too, even if one batch holds both offers."""
+    wanted = refused(1, out=OUT, cause=Cause.UNKNOWN_NEXT_PEER)
+    first, second = offered(2, T0 + SECOND_NS, out=OUT), offered(2, T0 + 2 * SECOND_NS, out=OUT + 1)
+    cuts: list[list[list[HtlcEvent]]] = [
+        [[wanted, first, second]],
+        [[wanted], [first], [second]],
+        [[second, first, wanted]],
+    ]
+    for number, batches in enumerate(cuts):
+        with StoreWriter(tmp_path / str(number), "node") as writer:
+            for batch in batches:
+                write(writer, batch)
+            [chan] = writer._con.execute("SELECT out_chan FROM attempt WHERE in_htlc_id = 1").fetchone()
+            assert chan != 0, number
