@@ -132,6 +132,11 @@ def _check(settings: Settings, path: Path) -> None:
         raise ConfigurationError(
             f"settings {path} [retention]: raw_days = {settings.retention.raw_days} must be at least 1"
         )
+    if settings.rebalance.act:
+        raise ConfigurationError(
+            f"settings {path} [rebalance]: act = true asks for what this lnflow cannot do yet: it advises"
+            " rebalances and makes none; set it to false"
+        )
     if settings.rebalance.daily_budget_sat < 0:
         raise ConfigurationError(
             f"settings {path} [rebalance]: daily_budget_sat = {settings.rebalance.daily_budget_sat} must "

@@ -71,6 +71,7 @@ def test_the_option_wins_over_the_environment(tmp_path: Path) -> None:
         ("[fees]\nzzz = 1", "[fees]: unknown key 'zzz' (known: act, policy, macaroon_path)"),
         ("[fees]\nact = 1", "Expected `bool`, got `int` - at `$.fees.act`"),
         ("[retention]\nraw_days = 0", "raw_days = 0 must be at least 1"),
+        ("[rebalance]\nact = true", "makes none"),
         ("[rebalance]\ndaily_budget_sat = -5", "daily_budget_sat = -5 must not be negative"),
         ("[nodes.a]\nlnd_dir = 'x'\nlightning_dir = 'y'", "a node is one of them"),
         ("a = = 1", "not TOML"),
