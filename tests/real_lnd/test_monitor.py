@@ -79,10 +79,13 @@ def test_settled_forwards_equal_lnds_own_history(monitored: Monitor, stored: Out
 
 def test_opportunities_name_the_peer_and_the_cause(monitored: Monitor, stored: Outcome, real_network: Network) -> None:
     """Lack of balance towards E, whose only large demand was refused, is an opportunity; invented ids are none."""
-    opportunities = monitored.ask("analyze", *WINDOW)["opportunities"]
-    pairs = {(o["peer_pubkey"], o["cause"]) for o in opportunities}
-    assert (real_network.e.pubkey, "liquidity") in pairs
-    assert all(pubkey is not None for pubkey, _ in pairs)
+
+    def named() -> set[tuple[str | None, str]]:
+        return {(o["peer_pubkey"], o["cause"]) for o in monitored.ask("analyze", *WINDOW)["opportunities"]}
+
+    # wishes are found once a minute while collecting
+    wait_until("E among the opportunities", lambda: (real_network.e.pubkey, "liquidity") in named(), deadline_s=120.0)
+    assert all(pubkey is not None for pubkey, _ in named())
 
 
 def test_restarts_are_gaps(monitored: Monitor, stored: Outcome) -> None:
