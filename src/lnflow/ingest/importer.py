@@ -29,21 +29,27 @@ from lnflow.domain.htlc import (
     Subscribed,
 )
 from lnflow.domain.time import Clock
+from lnflow.ingest.cln_evidence import ClnEvidence
 from lnflow.ingest.files.items import (
     Aliases,
     ChannelSnapshot,
     Chunk,
+    ClnForward,
+    ClnListing,
+    ClnNotice,
     ClosedChannels,
     Coverage,
     FileItem,
     PaymentPart,
     PolicyRecord,
     Rejected,
+    TermsChange,
 )
 from lnflow.ingest.files.reading import Reading, read
 from lnflow.ingest.files.recognise import FileKind
 from lnflow.ingest.files.source import files_below, open_source
 from lnflow.ingest.join import Joiner, Ordinals
+from lnflow.nodes.cln.observer import PeerSeen
 from lnflow.nodes.lnd.records import GraphEdge, ReportedFees
 from lnflow.store.costs import PAYMENTS_CURSOR
 from lnflow.store.reading import LOG, STATED
@@ -67,7 +73,7 @@ _ORDER = {
             (FileKind.CLOSED_CHANNELS, FileKind.CLN_CLOSED_CHANNELS),
             (FileKind.CHANNELS, FileKind.CLN_CHANNELS),
             (FileKind.GRAPH, FileKind.NODE_CHANNELS, FileKind.NODES_BY_NAME, FileKind.EDGES, FileKind.CLN_NODES),
-            (FileKind.POLICIES, FileKind.COVERAGE),
+            (FileKind.POLICIES, FileKind.COVERAGE, FileKind.CLN_NOTIFICATIONS, FileKind.CLN_POLICY_CHANGES),
         )
     )
     for kind in kinds
@@ -104,12 +110,14 @@ def import_paths(
     named = {str(path) for path in paths}
     files = [file for path in paths for file in files_below(path)]
     reports: list[FileReport] = []
+    evidence = ClnEvidence()
     for file in sorted(files, key=_place):
-        report = _import_file(writer, file, clock, progress)
+        report = _import_file(writer, file, clock, progress, evidence)
         if report.kind == FileKind.UNKNOWN.value and str(file) not in named:
             # A folder may hold anything; only a file that was named is missed when it cannot be read.
             report = FileReport(path=report.path, kind=SKIPPED, rejections=[])
         reports.append(report)
+    _write_attributed(writer, evidence.finish())
     if covered is not None:
         writer.cover(STATED, *covered, "stated by the operator")
     writer.upkeep(clock.now_ns())
@@ -126,12 +134,23 @@ def _place(file: Path | str) -> tuple[int, str]:
         return len(_ORDER), str(file)
 
 
-def _import_file(writer: StoreWriter, file: Path | str, clock: Clock, progress: Progress | None) -> FileReport:
+def _write_attributed(writer: StoreWriter, refused: Sequence[Attempt]) -> None:
+    """Tell stored refusals of Core Lightning again, now with their cause."""
+    joiner = Joiner()
+    for attempt in refused:
+        joiner.add_attempt(attempt)
+    if len(joiner):
+        writer.write_batch(joiner.take())
+
+
+def _import_file(
+    writer: StoreWriter, file: Path | str, clock: Clock, progress: Progress | None, evidence: ClnEvidence
+) -> FileReport:
     try:
         with open_source(file) as source:
             reading = read(source)
             report = FileReport(path=str(file), kind=reading.kind.value, rejections=[])
-            with _FileWriter(writer, report, clock) as sink:
+            with _FileWriter(writer, report, clock, evidence) as sink:
                 for chunk in reading.chunks():
                     sink.take(chunk)
                     if progress is not None:
@@ -145,8 +164,9 @@ def _import_file(writer: StoreWriter, file: Path | str, clock: Clock, progress: 
 class _FileWriter:
     """Takes the chunks of one file; batches are written by a thread while the next one is read."""
 
-    def __init__(self, writer: StoreWriter, report: FileReport, clock: Clock) -> None:
+    def __init__(self, writer: StoreWriter, report: FileReport, clock: Clock, evidence: ClnEvidence) -> None:
         self._writer = writer
+        self._evidence = evidence
         self._report = report
         self._clock = clock
         self._joiner = Joiner()
@@ -196,12 +216,22 @@ class _FileWriter:
                 self._fact(item, position)
             elif isinstance(item, Forward):
                 self._joiner.add_forward(item, self._ordinals.next(item))
+            elif isinstance(item, ClnForward):
+                self._attempt(item.attempt)
+                told = self._evidence.add(item)
+                if told:
+                    self._flush()
+                    self._wait()
+                    _write_attributed(self._writer, told)
             elif isinstance(item, Attempt):
-                coverage.instant(item.arrived_ns)
-                self._joiner.add_attempt(item)
+                self._attempt(item)
             else:
                 coverage.instant(item.at_ns)
                 self._joiner.add(item)
+
+    def _attempt(self, attempt: Attempt) -> None:
+        self._coverage.instant(attempt.arrived_ns)
+        self._joiner.add_attempt(attempt)
 
     def finish(self, reading: Reading) -> None:
         """Write what is left, with the file's coverage and what was counted."""
@@ -263,6 +293,16 @@ class _FileWriter:
             case Coverage():
                 until_ns = item.until_ns if item.until_ns is not None else item.since_ns
                 writer.cover(STATED, item.since_ns, until_ns, item.reason)
+            case ClnListing():
+                self._evidence.learn(item)
+            case ClnNotice():
+                self._evidence.learn(item)
+                if isinstance(item.seen, PeerSeen):
+                    writer.set_online(None, item.seen.peer_id, item.at_ns, item.seen.connected)
+                self._report.known += 1
+            case TermsChange():
+                self._evidence.learn(item)
+                self._report.known += 1
             case ReportedFees():
                 # Prices without limits and without a date: no policy can be made of them.
                 self._report.known += 1
@@ -329,7 +369,10 @@ class _LogCoverage:
 
 
 _EVENTS = frozenset({Offered, Settled, DownstreamFailed, Refused, Resolved})
-_Facts = (ChannelSnapshot, ClosedChannels, PolicyRecord, NodeInfo, Aliases, Coverage, ReportedFees)
+_Facts = (
+    ChannelSnapshot, ClosedChannels, PolicyRecord, NodeInfo, Aliases, Coverage, ReportedFees, ClnListing, ClnNotice,
+    TermsChange,
+)  # fmt: skip
 
 
 def total(reports: Iterable[FileReport]) -> tuple[int, int, int, int]:

@@ -13,10 +13,9 @@ from tests.unit.ingest_files.reading_back import cln_recording, read_bytes
 
 from lnflow.domain.causes import Cause, Outcome
 from lnflow.domain.errors import InputError
-from lnflow.domain.htlc import Attempt
 from lnflow.ingest.files.cln_rows import attempt_of_row, channel_of_row, node_of_getinfo, time_ns
 from lnflow.ingest.files.conversions import check_storable
-from lnflow.ingest.files.items import ChannelSnapshot
+from lnflow.ingest.files.items import ChannelSnapshot, ClnForward
 
 ROW: dict[str, Any] = {"in_channel": "1x2x3", "in_htlc_id": 0, "in_msat": 7001, "status": "settled"}
 
@@ -71,8 +70,9 @@ def test_a_float_of_json_keeps_its_digits() -> None:
     """1795261099.1508887 as a float is 1795261099.15088868…: read as text it ends in 700 ns."""
     for text in ("[%s]", "%s", '{"forwards": [%s]}'):
         row = json.dumps({**ROW, "received_time": 0, "resolved_time": 1795261099.1508887})
-        [attempt] = read_bytes((text % row).encode()).items
-        assert isinstance(attempt, Attempt)
+        [item] = read_bytes((text % row).encode()).items
+        assert isinstance(item, ClnForward)
+        attempt = item.attempt
         assert (attempt.arrived_ns, attempt.resolved_ns) == (None, 1795261099150888700)
 
 

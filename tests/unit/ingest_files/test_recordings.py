@@ -13,13 +13,23 @@ from tests.unit.ingest_files.reading_back import (
     Result,
     cln_recording,
     lnd_recording,
+    read_bytes,
     read_source,
 )
 
 from lnflow.domain.causes import Outcome
 from lnflow.domain.channel import NodeInfo
-from lnflow.domain.htlc import Attempt, Forward, Settled, StreamEnded, Subscribed
-from lnflow.ingest.files.items import Aliases, ChannelSnapshot, ClosedChannels, PaymentPart, PolicyRecord
+from lnflow.domain.htlc import Forward, Settled, StreamEnded, Subscribed
+from lnflow.ingest.files.items import (
+    Aliases,
+    ChannelSnapshot,
+    ClnForward,
+    ClnNotice,
+    ClosedChannels,
+    PaymentPart,
+    PolicyRecord,
+    TermsChange,
+)
 from lnflow.ingest.files.recognise import FileKind
 from lnflow.ingest.files.source import open_source
 from lnflow.nodes.lnd.json_form import GraphEdge, ReportedFees
@@ -161,8 +171,8 @@ def test_core_lightning_forwards_are_attempts(version: str, name: str) -> None:
     result = read_cln(version, name)
     attempts = {}
     for item in result.items:
-        assert isinstance(item, Attempt)
-        attempts[item.in_scid, item.in_htlc_id] = item  # later pages tell the later state
+        assert isinstance(item, ClnForward)
+        attempts[item.attempt.in_scid, item.attempt.in_htlc_id] = item.attempt  # later pages tell the later state
     settled = [attempt for attempt in attempts.values() if attempt.outcome is Outcome.SETTLED]
     assert result.kind is FileKind.CLN_FORWARDS
     if name == "listforwards_pages.jsonl":  # every row that ever was
@@ -200,7 +210,50 @@ def test_the_rest_of_core_lightning_is_read(version: str, name: str, kind: FileK
     assert (result.kind, len(result.items)) == (kind, items)
 
 
-@pytest.mark.parametrize("name", ["expected.json", "bkpr_listincome.json", "notifications.jsonl", "README.md"])
+@CLN
+def test_what_a_plugin_heard_is_evidence(version: str) -> None:
+    """Who came and went, which channel changed, our own money, each stop of the node; forwards come from the rows."""
+    result = read_cln(version, "notifications.jsonl")
+    counts = Counter(type(item.seen).__name__ for item in result.items if isinstance(item, ClnNotice))
+    lines = [json.loads(line) for line in cln_recording(version, "notifications.jsonl").read_text().splitlines()]
+    methods = Counter(line["method"] for line in lines)
+    assert result.kind is FileKind.CLN_NOTIFICATIONS
+    assert result.rows == len(lines)
+    assert counts["PeerSeen"] == methods["connect"] + methods["disconnect"]
+    assert counts["StateChanged"] == methods["channel_state_changed"]
+    assert counts["Stopped"] == methods["shutdown"] == 3
+    assert counts["OwnMoney"] > 0
+    assert set(counts) == {"PeerSeen", "StateChanged", "Stopped", "OwnMoney"}
+
+
+@CLN
+def test_logged_setchannel_calls_are_changes_of_terms(version: str) -> None:
+    result = read_cln(version, "setchannel.jsonl")
+    changes = [item for item in result.items if isinstance(item, TermsChange)]
+    lines = [json.loads(line) for line in cln_recording(version, "setchannel.jsonl").read_text().splitlines()]
+    assert result.kind is FileKind.CLN_POLICY_CHANGES
+    assert len(changes) == len(result.items) == sum(len(line["reply"]["channels"]) for line in lines)
+    assert (changes[0].at_ns, changes[0].grace_s) == (int(lines[0]["_at_ns"]), 0)
+    assert changes[0].terms.fee_ppm == lines[0]["reply"]["channels"][0]["fee_proportional_millionths"]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ({"method": "connect", "params": {"id": "02"}}, "no date"),
+        ({"timestamp": 1, "method": "connect", "params": {"connect": {}}}, "missing required field `id`"),
+        ({"timestamp": 1, "asked": {}, "reply": {"channels": [{"fee_base_msat": 1}]}}, "`channel_id`"),
+        ({"timestamp": 1, "asked": {"enforcedelay": "x"}, "reply": {"channels": []}}, "enforcedelay"),
+    ],
+)
+def test_damaged_evidence_is_rejected_with_its_line(line: dict[str, object], reason: str) -> None:
+    result = read_bytes(json.dumps(line).encode() + b"\n")
+    [rejected] = result.rejected
+    assert (rejected.line, result.items) == (1, [])
+    assert reason in rejected.reason
+
+
+@pytest.mark.parametrize("name", ["expected.json", "bkpr_listincome.json", "wait_replies.jsonl", "README.md"])
 def test_what_is_none_of_these_is_said_to_be_none(name: str) -> None:
     with open_source(cln_recording("26.06.6", name)) as source:
         result = read_source(source)

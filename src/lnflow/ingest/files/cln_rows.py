@@ -11,23 +11,53 @@ from decimal import Decimal, InvalidOperation
 from typing import TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from lnflow.domain.channel import ChannelPolicies, ChannelState, ClosedChannel, NodeInfo
 from lnflow.domain.errors import InputError, NodeUnavailable
 from lnflow.domain.htlc import Attempt
 from lnflow.domain.time import SECOND_NS
+from lnflow.ingest.files.items import ClnForward, ClnNotice, TermsChange
 from lnflow.nodes.cln import facts
+from lnflow.nodes.cln.history import Terms
+from lnflow.nodes.cln.observer import read_notice
 from lnflow.nodes.cln.rows import attempt_of
 from lnflow.nodes.cln.version import parse_version
-from lnflow.nodes.cln.wire import ClosedPeerChannel, ForwardRow, GetInfo, NodeRow, PeerChannel
+from lnflow.nodes.cln.wire import (
+    ClosedPeerChannel,
+    ForwardRow,
+    GetInfo,
+    Msat,
+    NodeRow,
+    PeerChannel,
+    msat,
+    optional_msat,
+)
 
 _Message = TypeVar("_Message")
+
+
+class _SetChannel(Struct, frozen=True):
+    enforcedelay: int | None = None
+
+
+class _ChannelTerms(Struct, frozen=True):
+    channel_id: str
+    fee_base_msat: Msat
+    fee_proportional_millionths: int
+    minimum_htlc_out_msat: Msat | None = None
+    maximum_htlc_out_msat: Msat | None = None
+
+
+class _SetChannelReply(Struct, frozen=True):
+    channels: list[_ChannelTerms]
+
 
 _MAX_SECONDS = 10_000_000_000  # the year 2286
 _OLD_AMOUNTS = {"in_msat": "in_msatoshi", "out_msat": "out_msatoshi", "fee_msat": "fee"}  # before v0.12
 
 
-def attempt_of_row(row: Mapping[str, object]) -> Attempt:
+def forward_of_row(row: Mapping[str, object]) -> ClnForward:
     """Return one row of listforwards.  Raises `InputError` or `ValueError` saying what is wrong with it."""
     fields = dict(row)
     for name, old in _OLD_AMOUNTS.items():
@@ -36,10 +66,54 @@ def attempt_of_row(row: Mapping[str, object]) -> Attempt:
     fields["received_time"] = _seconds("received_time", row.get("received_time") or 0)  # old rows have none
     if row.get("resolved_time") is not None:
         fields["resolved_time"] = _seconds("resolved_time", row["resolved_time"])
+    forward = _convert(fields, ForwardRow, "forward")
     try:
-        return attempt_of(_convert(fields, ForwardRow, "forward"))
+        return ClnForward(attempt_of(forward), forward)
     except NodeUnavailable as error:
         raise InputError(f"not a forward of Core Lightning: {error}") from error
+
+
+def attempt_of_row(row: Mapping[str, object]) -> Attempt:
+    """Return one row of listforwards as the attempt that it is by itself."""
+    return forward_of_row(row).attempt
+
+
+def listed_of_row(row: Mapping[str, object]) -> PeerChannel:
+    """Return one channel of listpeerchannels as it was listed."""
+    return _convert(row, PeerChannel, "channel")
+
+
+def notice_of_row(at_ns: int, row: Mapping[str, object]) -> ClnNotice | None:
+    """Return what one notification (`method`, `params`) tells; None if that is nothing about channels or peers."""
+    topic, params = str(row.get("method")), row.get("params")
+    if not isinstance(params, dict):
+        raise InputError("not a notification of Core Lightning: params is no object")
+    inner = params.get(topic, params)
+    try:
+        seen = read_notice(topic, inner if isinstance(inner, dict) else {})
+    except msgspec.ValidationError as error:
+        raise InputError(f"not a notification {topic!r} of Core Lightning: {error}") from error
+    return None if seen is None or isinstance(seen, ForwardRow) else ClnNotice(at_ns, seen)
+
+
+def terms_of_row(at_ns: int, row: Mapping[str, object]) -> list[TermsChange]:
+    """Return the changes of one logged `setchannel`: `asked`, its parameters, and `reply`."""
+    asked = _convert(row.get("asked") or {}, _SetChannel, "setchannel's parameters")
+    reply = _convert(row.get("reply"), _SetChannelReply, "setchannel's reply")
+    return [
+        TermsChange(
+            at_ns,
+            channel.channel_id,
+            Terms(
+                msat(channel.fee_base_msat),
+                channel.fee_proportional_millionths,
+                optional_msat(channel.minimum_htlc_out_msat) or 0,
+                optional_msat(channel.maximum_htlc_out_msat),
+            ),
+            asked.enforcedelay,
+        )
+        for channel in reply.channels
+    ]
 
 
 def channel_of_row(row: Mapping[str, object]) -> ChannelState | None:
@@ -96,7 +170,7 @@ def _seconds(name: str, value: object) -> Decimal:
     raise ValueError(f"{name}: {value!r:.40} is not a time in seconds")
 
 
-def _convert(row: Mapping[str, object], message: type[_Message], what: str) -> _Message:
+def _convert(row: object, message: type[_Message], what: str) -> _Message:
     try:
         return msgspec.convert(row, message)
     except msgspec.ValidationError as error:

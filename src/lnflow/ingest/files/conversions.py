@@ -13,14 +13,18 @@ from lnflow.ingest.files import cln_rows
 from lnflow.ingest.files.items import (
     Aliases,
     ChannelSnapshot,
+    ClnListing,
+    ClnNotice,
     ClosedChannels,
     Coverage,
     FileItem,
     PaymentPart,
     PolicyRecord,
+    TermsChange,
 )
 from lnflow.ingest.files.recognise import FileKind
 from lnflow.ingest.files.walk import ListingEnd, Row
+from lnflow.nodes.cln.wire import PeerChannel
 from lnflow.nodes.lnd import json_form as lnd
 
 _MAX_CHANNELS = 100_000  # of one node; 60,000 are in the whole public graph
@@ -113,14 +117,16 @@ class _Snapshots:
 
 
 class _ClnSnapshots(_Snapshots):
-    """listpeerchannels: it tells the policies of both ends besides."""
+    """listpeerchannels: it tells the policies of both ends besides, and with a date why HTLCs were refused."""
 
     def __init__(self) -> None:
         super().__init__(cln_rows.channel_of_row)
         self._policies: list[ChannelPolicies] = []
+        self._listed: list[PeerChannel] = []
 
     def row(self, row: Row) -> Iterable[FileItem]:
         super().row(row)
+        self._listed.append(cln_rows.listed_of_row(row.value))
         policies = cln_rows.policies_of_row(row.value)
         if policies is not None:
             check_storable(policies)
@@ -131,7 +137,9 @@ class _ClnSnapshots(_Snapshots):
         yield from super().end(end)
         at_ns = time_of(end.members)
         yield from (PolicyRecord(at_ns, policies) for policies in self._policies)
-        self._policies = []
+        if at_ns is not None:
+            yield ClnListing(at_ns, tuple(self._listed))
+        self._policies, self._listed = [], []
 
 
 def conversion(kind: FileKind, counts: lnd.DecodeCounts) -> Conversion:
@@ -191,6 +199,15 @@ def _cln_names(value: dict[str, object]) -> Iterable[FileItem]:
     return () if alias is None else (Aliases({pubkey: alias}),)
 
 
+def _cln_notice(value: dict[str, object]) -> Iterable[FileItem]:
+    notice = cln_rows.notice_of_row(_date_of(value), value)
+    return () if notice is None else (notice,)
+
+
+def _cln_terms(value: dict[str, object]) -> Iterable[FileItem]:
+    return cln_rows.terms_of_row(_date_of(value), value)
+
+
 _ROWS: dict[FileKind, Callable[[dict[str, object]], Iterable[FileItem]]] = {
     FileKind.FORWARDS: lambda value: (lnd.decode_forward(value),),
     FileKind.CLOSED_CHANNELS: lambda value: (ClosedChannels((lnd.decode_closed_channel(value),)),),
@@ -201,23 +218,33 @@ _ROWS: dict[FileKind, Callable[[dict[str, object]], Iterable[FileItem]]] = {
     FileKind.EDGES: _edge,
     FileKind.POLICIES: _policies,
     FileKind.COVERAGE: _coverage,
-    FileKind.CLN_FORWARDS: lambda value: (cln_rows.attempt_of_row(value),),
+    FileKind.CLN_FORWARDS: lambda value: (cln_rows.forward_of_row(value),),
     FileKind.CLN_CLOSED_CHANNELS: lambda value: (ClosedChannels((cln_rows.closed_of_row(value),)),),
     FileKind.CLN_NODE_INFO: lambda value: (cln_rows.node_of_getinfo(value),),
     FileKind.CLN_NODES: _cln_names,
+    FileKind.CLN_NOTIFICATIONS: _cln_notice,
+    FileKind.CLN_POLICY_CHANGES: _cln_terms,
 }
 
 
 def time_of(members: Mapping[str, object]) -> int | None:
     """Return the date that a listing or a row carries, in nanoseconds; None if it has none.
 
-    `_taken_at_ns` is in the recordings, `timestamp_ns` and `timestamp` (seconds) in the exchange files.
+    `_taken_at_ns`, `_received_at_ns` and `_at_ns` are in the recordings, `timestamp_ns` and `timestamp` (seconds)
+    in the exchange files.
     """
-    for name in ("_taken_at_ns", "timestamp_ns"):
+    for name in ("_taken_at_ns", "_received_at_ns", "_at_ns", "timestamp_ns"):
         if (value := members.get(name)) is not None:
             return _ns(value)
     value = members.get("timestamp")
     return None if value is None else cln_rows.time_ns(value)
+
+
+def _date_of(value: Mapping[str, object]) -> int:
+    at_ns = time_of(value)
+    if at_ns is None:
+        raise InputError("it has no date: timestamp (seconds) or timestamp_ns is needed")
+    return at_ns
 
 
 def _ns(value: object) -> int:
@@ -231,8 +258,10 @@ def _ns(value: object) -> int:
 def check_storable(item: object) -> None:
     """Raise `ValueError` for numbers that no node has and no store holds, and for text that is none.
 
-    JSON may hold integers of any size and halves of surrogate pairs.
+    JSON may hold integers of any size and halves of surrogate pairs.  Evidence is weighed, never stored.
     """
+    if isinstance(item, ClnListing | ClnNotice | TermsChange):
+        return
     if isinstance(item, Struct):
         for name, value in zip(item.__struct_fields__, structs.astuple(item), strict=True):
             kind = type(value)

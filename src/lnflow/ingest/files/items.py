@@ -9,6 +9,9 @@ from msgspec import Struct
 from lnflow.domain.channel import ChannelPolicies, ChannelState, ClosedChannel, NodeInfo
 from lnflow.domain.costs import CircularHtlc
 from lnflow.domain.htlc import Attempt, Forward, StreamEvent
+from lnflow.nodes.cln.history import Terms
+from lnflow.nodes.cln.observer import Observed
+from lnflow.nodes.cln.wire import ForwardRow, PeerChannel
 from lnflow.nodes.lnd.json_form import GraphEdge, ReportedFees
 
 
@@ -62,10 +65,44 @@ class Coverage(Struct, frozen=True, gc=False):
     reason: str = ""
 
 
+class ClnForward(Struct, frozen=True, gc=False):
+    """A row of listforwards, and the attempt that it is as long as nothing else is known."""
+
+    attempt: Attempt
+    row: ForwardRow
+
+
+class ClnListing(Struct, frozen=True, gc=False):
+    """The channels of a Core Lightning node at an instant, as it listed them: evidence for why it refused."""
+
+    at_ns: int
+    channels: tuple[PeerChannel, ...]
+
+
+class ClnNotice(Struct, frozen=True, gc=False):
+    """What a saved notification of a Core Lightning node tells."""
+
+    at_ns: int
+    seen: Observed
+
+
+class TermsChange(Struct, frozen=True, gc=False):
+    """Our own change of a channel's terms, as `setchannel` answered; older ones pass for `grace_s`."""
+
+    at_ns: int
+    channel_id: str
+    terms: Terms
+    grace_s: int | None
+
+
 FileItem = (
     StreamEvent
     | Forward
     | Attempt
+    | ClnForward
+    | ClnListing
+    | ClnNotice
+    | TermsChange
     | ChannelSnapshot
     | ClosedChannels
     | PolicyRecord

@@ -15,7 +15,8 @@ HEAD_BYTES = 1 << 20
 _FORMS = (
     "HTLC events, fwdinghistory, listchannels, closedchannels, getinfo, feereport, getnodeinfo, describegraph, "
     "listpayments (LND); "
-    "listforwards, listpeerchannels, listclosedchannels, listnodes, getinfo (Core Lightning); exchange files"
+    "listforwards, listpeerchannels, listclosedchannels, listnodes, getinfo, dated notifications and setchannel logs "
+    "(Core Lightning); exchange files"
 )
 _LINES_TRIED = 50  # a log may begin in the middle of a line, or with lines of a proxy
 
@@ -40,6 +41,8 @@ class FileKind(Enum):
     CLN_CLOSED_CHANNELS = "closed channels (Core Lightning)"
     CLN_NODE_INFO = "getinfo (Core Lightning)"
     CLN_NODES = "nodes (Core Lightning)"
+    CLN_NOTIFICATIONS = "notifications (Core Lightning)"
+    CLN_POLICY_CHANGES = "policy changes (Core Lightning)"
     CSV_FORWARDS = "forwards as CSV"
     CSV_CLN_FORWARDS = "forwards of Core Lightning as CSV"
     PAYMENTS = "payments (LND)"
@@ -220,6 +223,10 @@ def _kind_of_row(members: Mapping[str, object]) -> FileKind | None:
         return FileKind.NODE_INFO
     if {"id", "alias", "blockheight"} <= names:
         return FileKind.CLN_NODE_INFO
+    if {"method", "params"} <= names and isinstance(members["params"], dict):
+        return FileKind.CLN_NOTIFICATIONS
+    if isinstance(reply := members.get("reply"), dict) and "asked" in names and "channels" in reply:
+        return FileKind.CLN_POLICY_CHANGES
     if "edge" in names and not names.isdisjoint({"timestamp_ns", "timestamp"}):
         return FileKind.POLICIES
     if {"node1_pub", "node2_pub"} <= names:

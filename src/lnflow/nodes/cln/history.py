@@ -149,6 +149,7 @@ class ChannelHistory:
         self.incomes: _Line[_Income] = _Line()
         self.most_in_flight = 0
         """The most HTLCs that we ever saw going out at once; a lower bound of the peer's limit."""
+        self._in_the_air: list[Flight] = []
 
     def state(self, at_ns: int) -> str | None:
         """The channel's state then, by what was told and what was listed; None if nothing was seen before."""
@@ -184,6 +185,13 @@ class ChannelHistory:
         lost = any(raised_ns < restart <= at_ns for restart in restarts)
         return older if older is not None and at_ns < until_ns and not lost else None
 
+    def add_flight(self, flight: Flight) -> None:
+        """Take an HTLC that went out; they come in order of time, or the most in flight stays too low."""
+        self.flights.add(flight)
+        self._in_the_air = [f for f in self._in_the_air if f.until_ns is None or f.until_ns > flight.at_ns]
+        self._in_the_air.append(flight)
+        self.most_in_flight = max(self.most_in_flight, len(self._in_the_air))
+
     def in_flight(self, at_ns: int) -> list[Flight]:
         """HTLCs of forwards that were going out by this channel then."""
         return [f for f in self.flights.until(at_ns) if f.until_ns is None or f.until_ns > at_ns]
@@ -202,9 +210,13 @@ class ChannelHistory:
         )
         return sum(i.amount_msat for i in self.incomes.until(at_ns)) - gone
 
-    def forget_before(self, at_ns: int) -> None:
+    def forget_seen_before(self, at_ns: int) -> None:
+        """Drop older listings, states and policies but the last of each, which is still in force."""
         for line in (self.snapshots, self.states, self.policies):
             line.forget_before(at_ns)
+
+    def forget_forwards_before(self, at_ns: int) -> None:
+        """Drop what had come and gone before."""
         self.flights.items = [f for f in self.flights.items if f.until_ns is None or f.until_ns >= at_ns]
         self.incomes.forget_before(at_ns)
 
@@ -293,8 +305,7 @@ class NodeHistory:
         elif out is not None:
             flight = Flight(time_ns(row.received_time), msat(row.out_msat), until_ns, settled)
             self._flights[row.created_index] = flight
-            out.flights.add(flight)
-            out.most_in_flight = max(out.most_in_flight, len(out.in_flight(flight.at_ns)))
+            out.add_flight(flight)
         if settled and incoming is not None and until_ns is not None:
             incoming.incomes.add(_Income(until_ns, msat(row.in_msat)))
 
@@ -306,12 +317,22 @@ class NodeHistory:
     def forget_before(self, at_ns: int) -> None:
         """Drop facts older than an instant minus what is kept."""
         oldest = at_ns - self._keep_ns
-        for channel in self._channels.values():
-            channel.forget_before(oldest)
+        self.forget_listings_before(oldest)
+        self.forget_forwards_before(oldest)
         for line in self._connections.values():
             line.forget_before(oldest)
-        self._flights = {k: f for k, f in self._flights.items() if f.until_ns is None or f.until_ns >= oldest}
         self.restarts = [r for r in self.restarts if r >= oldest]
+
+    def forget_listings_before(self, at_ns: int) -> None:
+        """Drop what was seen of the channels before, but what is still in force."""
+        for channel in self._channels.values():
+            channel.forget_seen_before(at_ns)
+
+    def forget_forwards_before(self, at_ns: int) -> None:
+        """Drop HTLCs that had ended before."""
+        for channel in self._channels.values():
+            channel.forget_forwards_before(at_ns)
+        self._flights = {k: f for k, f in self._flights.items() if f.until_ns is None or f.until_ns >= at_ns}
 
     # -- questions
 
