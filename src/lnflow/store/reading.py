@@ -125,7 +125,7 @@ class StoreReader:
         return sums.pairs(self._con, self.node.node_id, since_ns, until_ns, state[0])
 
     def hours(self, since_ns: int, until_ns: int) -> list[HourRow]:
-        """Return attempts by hour and cause; the ends are rounded outwards to whole hours."""
+        """Return refusals by hour and cause, and what was passed on live; the ends are rounded to whole hours."""
         return sums.hours(self._con, self.node.node_id, since_ns // HOUR_NS, -(-until_ns // HOUR_NS))
 
     def demands(self, since_ns: int, until_ns: int) -> list[DemandRow]:

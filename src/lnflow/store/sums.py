@@ -81,14 +81,14 @@ def pairs(
 
 
 def hours(con: sqlite3.Connection, node_id: int, first: int, last: int) -> list[HourRow]:
-    """Return the whole node's attempts by hour and cause."""
+    """Return the whole node's refusals by hour and cause, and what else was seen live in each hour."""
     rows = con.execute(
         """SELECT hour, cause, sum(attempts), sum(msat), sum(fee_msat), 0, 0 FROM refusal_hour
              WHERE node_id = ?1 AND hour >= ?2 AND hour < ?3 GROUP BY hour, cause HAVING sum(attempts) <> 0
            UNION ALL
-           SELECT hour, 0, 0, 0, 0, sum(out_settled), sum(out_downstream) FROM channel_hour
+           SELECT hour, 0, 0, 0, 0, sum(out_settled_live), sum(out_downstream) FROM channel_hour
              WHERE node_id = ?1 AND hour >= ?2 AND hour < ?3 GROUP BY hour
-             HAVING sum(out_settled) <> 0 OR sum(out_downstream) <> 0
+             HAVING sum(out_settled_live) <> 0 OR sum(out_downstream) <> 0
            ORDER BY 1, 2""",
         (node_id, first, last),
     )
