@@ -8,12 +8,12 @@ local balance lies idle is named as the place to take balance from.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 from lnflow.advice.documents import Action, Recommendation
 from lnflow.advice.wording import sats
 from lnflow.analysis.facts import ChannelFacts
 from lnflow.analysis.findings import Finding
-from lnflow.analysis.marginal import gain_of
 from lnflow.analysis.month import MIN_COVERED_S, MIN_DEMANDS, per_month_msat
 from lnflow.domain.causes import Cause, Problem
 from lnflow.domain.fees import PPM
@@ -23,13 +23,17 @@ IDLE_SHARE = 0.7  # more of a channel's balance than this on our side counts as 
 _MAX_HTLC_SHARE = 0.99  # of the capacity: the reserve of 1 % can never be sent
 
 
-def recommend(finding: Finding, sources: Sequence[ChannelFacts], covered_s: float) -> Recommendation:
-    """Return what to do about a finding; `sources` are channels whose local balance lies idle."""
+def recommend(finding: Finding, sources: Sequence[ChannelFacts], gain_msat: float, covered_s: float) -> Recommendation:
+    """Return what to do about a finding.
+
+    `sources` are channels whose local balance lies idle; `gain_msat` is what adding `amount_to_add_sat` to the
+    recommended channel would earn within a month.
+    """
     if finding.channels and all(c.closed for c in finding.channels):
         return _investigate(finding, "The channels with this peer are closed: what was asked for speaks for a new one.")
     match finding.problem:
         case Problem.LIQUIDITY:
-            return _more_outbound(finding, sources, covered_s)
+            return _more_outbound(finding, sources, gain_msat)
         case Problem.SIZE:
             return _larger(finding)
         case Problem.FEE:
@@ -86,19 +90,26 @@ def outbound_ppm(finding: Finding) -> int | None:
     return channel.ours.fee_ppm if channel is not None and channel.ours is not None else None
 
 
-def _more_outbound(finding: Finding, sources: Sequence[ChannelFacts], covered_s: float) -> Recommendation:
+def amount_to_add_sat(finding: Finding) -> int | None:
+    """Return how much more local balance the recommended channel should have; None: nothing to size it by."""
     channel = recommended_channel(finding)
     wanted_msat = max(finding.flow_msat, finding.largest_likely_msat)
-    if channel is None or not wanted_msat:
-        return _investigate(finding, "The refused amounts are not known: nothing to size a rebalance by.")
+    if finding.problem is not Problem.LIQUIDITY or channel is None or not wanted_msat:
+        return None
     room_msat = channel.remote_msat
-    amount_sat = -(-(wanted_msat if room_msat is None else min(wanted_msat, room_msat)) // 1000)
-    max_ppm = int(gain_of(finding, amount_sat * 1000, covered_s) * PPM / (amount_sat * 1000)) if amount_sat else 0
+    return -(-(wanted_msat if room_msat is None else min(wanted_msat, room_msat)) // 1000)
+
+
+def _more_outbound(finding: Finding, sources: Sequence[ChannelFacts], gain_msat: float) -> Recommendation:
+    channel, amount_sat = recommended_channel(finding), amount_to_add_sat(finding)
+    if channel is None or amount_sat is None:
+        return _investigate(finding, "The refused amounts are not known: nothing to size a rebalance by.")
+    max_ppm = int(gain_msat * PPM / (amount_sat * 1000)) if amount_sat else 0
     if not max_ppm:
         return _investigate(
             finding, "More outbound balance would serve this, but it brings less than a rebalance costs (below 1 ppm)."
         )
-    other = [c for c in sources if c not in finding.channels][:2]
+    other = list(islice((c for c in sources if c not in finding.channels), 2))
     take_from = f", for instance from {' or '.join(_name(c) for c in other)}" if other else ""
     return _make(
         finding,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from lnflow.advice.documents import ChannelsDocument, FailuresDocument, GroupKey
 from lnflow.analysis.facts import Window
@@ -12,12 +12,10 @@ from lnflow.ingest.status import CollectorStatus
 from lnflow.store.costs import StoredCosts
 from lnflow.store.following import StoredFollowing
 from lnflow.store.records import (
-    DemandRow,
     FlowRow,
     HourRow,
     PairRow,
     RefusalRow,
-    ServedRow,
     StoredChannel,
     StoredCoverage,
     StoredNode,
@@ -26,6 +24,9 @@ from lnflow.store.records import (
     WishRow,
 )
 from lnflow.store.windows import Plan
+
+if TYPE_CHECKING:
+    from lnflow.store.blocks import Block
 
 
 class HTLCCollector(Protocol):
@@ -59,9 +60,9 @@ class FailureStatsStore(Protocol):
 
     def refusals(self, since_ns: int, until_ns: int) -> list[RefusalRow]: ...
 
-    def demands(self, since_ns: int, until_ns: int) -> list[DemandRow]: ...
+    def demands(self, since_ns: int, until_ns: int) -> Block: ...
 
-    def served(self, since_ns: int, until_ns: int) -> list[ServedRow]: ...
+    def served(self, since_ns: int, until_ns: int) -> Block: ...
 
     def wishes(self, since_ns: int, until_ns: int, chans: Sequence[int], most: int) -> list[WishRow]: ...
 

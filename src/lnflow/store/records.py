@@ -99,37 +99,6 @@ class HourRow(Struct, frozen=True, gc=False):
     downstream: int
 
 
-class DemandRow(Struct, frozen=True, gc=False):
-    """Demands of one channel alike in cause, circumstance, class and oversize; class -1 is unknown."""
-
-    chan: int
-    cause: int
-    circumstance: int
-    amount_class: int
-    oversize: int
-    attempts: int
-    msat: int
-    fee_msat: int
-    demands: int
-    recovered: int
-    open_msat: int
-    open_fee_msat: int
-    open_fee_squares: float
-    open_part_msat: int
-
-
-class ServedRow(Struct, frozen=True, gc=False):
-    """What became of wishes passed on at once by one channel, by amount class; `arrived` of them settled."""
-
-    chan: int
-    amount_class: int
-    wishes: int
-    arrived: int
-    amount_msat: int
-    part_msat: int
-    arrived_msat: int
-
-
 class WishRow(Struct, frozen=True, gc=False):
     """One refused wish, as `store/schema` describes it."""
 

@@ -1,4 +1,4 @@
-"""Sums over a window, by channel, pair, hour and demand: set by set in SQL, from the parts of a plan."""
+"""Sums over a window, by channel, pair and hour: set by set in SQL, from the parts of a plan."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from lnflow.domain.causes import Outcome
-from lnflow.domain.demand import PERIOD_NS
 from lnflow.domain.time import DAY_NS
-from lnflow.store.demands import DEMAND_GROUP, SERVED_GROUP
-from lnflow.store.records import DemandRow, FlowRow, HourRow, PairRow, RefusalRow, ServedRow, WishRow
+from lnflow.store.records import FlowRow, HourRow, PairRow, RefusalRow, WishRow
 from lnflow.store.totals import FLOW_COLUMNS, REFUSAL_COLUMNS
 from lnflow.store.windows import Plan, RawPart
 
@@ -95,49 +93,6 @@ def hours(con: sqlite3.Connection, node_id: int, first: int, last: int) -> list[
     return [HourRow(*row) for row in rows]
 
 
-def demands(con: sqlite3.Connection, node_id: int, since_ns: int, until_ns: int) -> list[DemandRow]:
-    """Return demands that began in the window: whole days from their sums, the ends from the rows."""
-    first, last, ends = _days_and_ends(con, node_id, since_ns, until_ns)
-    names = DemandRow.__struct_fields__
-    parts: list[tuple[str, tuple[int, ...]]] = [
-        (
-            f"SELECT out_chan, {DEMAND_GROUP} FROM demand WHERE node_id = ? AND first_ns >= ? AND first_ns < ?"
-            " GROUP BY out_chan, cause, circumstance, amount_class, oversize",
-            (node_id, a, b),
-        )
-        for a, b in ends
-        if a < b
-    ]
-    if first < last:
-        parts.append(
-            (
-                f"SELECT {', '.join(names)} FROM demand_day WHERE node_id = ? AND day >= ? AND day < ?",
-                (node_id, first, last),
-            )
-        )
-    return [DemandRow(*row) for row in _sum(con, parts, 5)]
-
-
-def served(con: sqlite3.Connection, node_id: int, since_ns: int, until_ns: int) -> list[ServedRow]:
-    """Return what became of wishes passed on at once; the ends are rounded outwards to whole periods."""
-    first, last, ends = _days_and_ends(con, node_id, since_ns, until_ns)
-    parts: list[tuple[str, tuple[int, ...]]] = [
-        (
-            f"SELECT chan, {SERVED_GROUP} FROM served WHERE node_id = ? AND period >= ? AND period < ?"
-            " GROUP BY chan, amount_class",
-            (node_id, a // PERIOD_NS, -(-b // PERIOD_NS)),
-        )
-        for a, b in ends
-        if a < b
-    ]
-    if first < last:
-        names = ", ".join(ServedRow.__struct_fields__)
-        parts.append(
-            (f"SELECT {names} FROM served_day WHERE node_id = ? AND day >= ? AND day < ?", (node_id, first, last))
-        )
-    return [ServedRow(*row) for row in _sum(con, parts, 2)]
-
-
 def wishes(
     con: sqlite3.Connection, node_id: int, since_ns: int, until_ns: int, chans: Sequence[int], most: int
 ) -> list[WishRow]:
@@ -150,18 +105,6 @@ def wishes(
         (node_id, since_ns, until_ns, *chans, most),
     )
     return [WishRow(*row) for row in rows]
-
-
-def _days_and_ends(
-    con: sqlite3.Connection, node_id: int, since_ns: int, until_ns: int
-) -> tuple[int, int, list[tuple[int, int]]]:
-    """Return the first and last summed day of a window and what is left of it at both ends."""
-    state = con.execute("SELECT demand_days_through FROM node_state WHERE node_id = ?", (node_id,)).fetchone()
-    first = -(-since_ns // DAY_NS)
-    last = min(until_ns // DAY_NS, state[0] if state[0] is not None else 0)
-    if first >= last:
-        return first, last, [(since_ns, until_ns)]
-    return first, last, [(since_ns, first * DAY_NS), (last * DAY_NS, until_ns)]
 
 
 def _flow_parts(
