@@ -25,7 +25,7 @@ from lnflow.advice.documents import (
     WindowDocument,
 )
 from lnflow.advice.notes import notes_of
-from lnflow.advice.recommend import amount_to_add_sat, idle_sources, outbound_ppm, recommend
+from lnflow.advice.recommend import Case, case_of, idle_sources, recommend
 from lnflow.advice.verdict import judge
 from lnflow.analysis.facts import NodeFacts, Window, WindowFacts
 from lnflow.analysis.findings import Finding, Findings, find
@@ -145,17 +145,17 @@ def opportunities_of(
     """Return some findings with what to do about them and what that would bring."""
     covered_s = facts.scope.coverage.covered_s
     sources = idle_sources(facts.channels)
+    cases = [case_of(finding) for finding in findings]
     gains = Gains(found.refusals, findings, covered_s)
-    added = gains.of(np.array([(amount_to_add_sat(f) or 0) * 1000 for f in findings], np.int64))
+    added = gains.of(np.array([(case.amount_sat or 0) * 1000 for case in cases], np.int64)).tolist()
     return [
-        _opportunity(rank, finding, recommend(finding, sources, gain_msat, covered_s), curve)
-        for rank, (finding, gain_msat, curve) in enumerate(
-            zip(findings, added.tolist(), gains.curves(), strict=True), start=first_rank
-        )
+        _opportunity(rank, case, recommend(case, sources, gain_msat, covered_s), curve)
+        for rank, (case, gain_msat, curve) in enumerate(zip(cases, added, gains.curves(), strict=True), first_rank)
     ]
 
 
-def _opportunity(rank: int, finding: Finding, recommendation: Recommendation, curve: Sequence[Gain]) -> Opportunity:
+def _opportunity(rank: int, case: Case, recommendation: Recommendation, curve: Sequence[Gain]) -> Opportunity:
+    finding = case.finding
     some = finding.channels[0] if finding.channels else None
     parts = finding.urgency
     asked_for = finding.attempts_by_channel
@@ -192,7 +192,7 @@ def _opportunity(rank: int, finding: Finding, recommendation: Recommendation, cu
         urgency_parts=UrgencyParts(
             revenue=round(parts.revenue, 1), frequency=round(parts.frequency, 1), rate=round(parts.rate, 1)
         ),
-        current_outbound_fee_ppm=outbound_ppm(finding),
+        current_outbound_fee_ppm=case.outbound_ppm,
         marginal_gain=[
             MarginalGain(
                 added_sat=g.added_msat // 1000,

@@ -120,7 +120,8 @@ class SettleChances:
         """Return how much more often a peer's wishes fail than those of the same sizes elsewhere."""
         failed = self._downstream.sum(axis=1)
         expected = ((self._settled + self._downstream) * self._failure).sum(axis=1)
-        return (failed + STRENGTH) / (expected + STRENGTH)
+        excess: Floats = (failed + STRENGTH) / (expected + STRENGTH)
+        return excess
 
     def _largest_regular(self, arrived_msat: Ints) -> float | None:
         settled = self._settled.sum(axis=0)[:CLASSES]

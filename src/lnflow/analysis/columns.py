@@ -37,28 +37,31 @@ def missed_table() -> Flags:
     return np.array([[is_missed(cause, circumstance) for circumstance in Circumstance] for cause in Cause])
 
 
+def summed(index: Ints, values: Floats, count: int) -> Floats:
+    """Return the sums of the values of each index below `count`, added up in their order."""
+    return np.bincount(index, weights=values, minlength=count).astype(float)
+
+
 class Bins(Struct, frozen=True):
     """Rows sorted by the bin that they belong to: 0, 1, 2 …, none of them empty."""
 
     of_row: Ints
+    starts: Ints
+    """The first row of each bin."""
 
-    @property
-    def starts(self) -> Ints:
-        """The first row of each bin."""
-        return np.flatnonzero(np.diff(self.of_row, prepend=-1))
+    def __len__(self) -> int:
+        return len(self.starts)
 
     def total(self, values: Ints) -> Ints:
         """Return the exact sum of each bin."""
-        starts = self.starts
-        return np.add.reduceat(values, starts) if len(starts) else values[:0]
+        return np.add.reduceat(values, self.starts) if len(self) else values[:0]
 
     def sum(self, values: Floats) -> Floats:
         """Return the sum of each bin, added up in the order of the rows."""
-        return np.bincount(self.of_row, weights=values)
+        return summed(self.of_row, values, len(self))
 
     def largest(self, values: Ints) -> Ints:
-        starts = self.starts
-        return np.maximum.reduceat(values, starts) if len(starts) else values[:0]
+        return np.maximum.reduceat(values, self.starts) if len(self) else values[:0]
 
     def tallies(self, keys: Ints, counts: Ints) -> list[dict[int, int]]:
         """Return for each bin how much falls on each of its keys (0 or more), in the order of the keys."""

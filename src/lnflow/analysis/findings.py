@@ -6,6 +6,7 @@ Per peer first, since a node forwards non-strictly: a refusal says that no chann
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
@@ -26,13 +27,13 @@ from lnflow.analysis.problems import (
 from lnflow.analysis.refusals import Refusals, sort_refusals
 from lnflow.analysis.urgency import Urgency, urgency
 from lnflow.analysis.valuation import Circumstances, OpenWishes, Value, value_findings
-from lnflow.domain.causes import Cause, Circumstance, Problem
+from lnflow.domain.causes import Circumstance, Problem
 
 _EVIDENCE_HALF = 3  # so many distinct demands make half of the confidence that numbers can give
 _MODEL_DOUBT = np.array([0.0, *(MODEL_DOUBT[problem] for problem in Problem)])
 
 
-class Finding(Struct, frozen=True, kw_only=True):
+class Finding(Struct, frozen=True, gc=False):
     """One peer × problem, made of its demand groups.  `channels` are the peer's.
 
     `unserved` are distinct wishes without a later success; `servable` those of them that could have paid.
@@ -50,7 +51,8 @@ class Finding(Struct, frozen=True, kw_only=True):
     """Of every attempt: the naive figure."""
     attempts_by_channel: dict[int, int]
     """How often each channel was asked for."""
-    attempts_by_cause: dict[Cause, int]
+    attempts_by_cause: dict[int, int]
+    """By the number of the cause."""
     without_amount: int
     """Attempts of which the node gave no amounts."""
     demands: int
@@ -171,59 +173,57 @@ def _findings(
 ) -> list[Finding]:
     groups, bins, missed = refusals.groups, refusals.bins, refusals.missed
     mean = refusals.chances.mean * refusals.valued
-    largest = refusals.largest_msat
+    largest_msat = refusals.largest_msat
     counted = groups.circumstance != Circumstance.PROBE
-    columns = {
-        "place": np.arange(len(refusals)),
+    unserved = bins.total(groups.unserved * counted)
+    settled, downstream = evidence.settled[refusals.peer], evidence.downstream[refusals.peer]
+    open_fee_msat = bins.total(groups.open_fee_msat * missed)
+    flow_msat = bins.sum(groups.open_msat * mean) * [c.factor for c in circumstances]
+    expected_fee = bins.sum(groups.open_fee_msat * mean)
+    rate = unserved / np.maximum(unserved + settled + downstream, 1)
+    numbers = {
         "attempts": bins.total(groups.attempts),
         "attempted_msat": bins.total(groups.attempted_msat),
         "offered_fee_msat": bins.total(groups.offered_fee_msat),
         "without_amount": bins.total(groups.attempts * (groups.amount_class == UNKNOWN)),
         "demands": bins.total(groups.demands * counted),
-        "unserved": bins.total(groups.unserved * counted),
+        "unserved": unserved,
         "servable": bins.total(groups.unserved * missed),
         "open_msat": bins.total(groups.open_msat * missed),
-        "open_fee_msat": bins.total(groups.open_fee_msat * missed),
-        "largest_likely_msat": bins.largest(largest * (mean >= 0.5)),
-        "settled": evidence.settled[refusals.peer],
-        "downstream": evidence.downstream[refusals.peer],
+        "open_fee_msat": open_fee_msat,
+        "largest_msat": bins.largest(largest_msat * missed),
+        "largest_likely_msat": bins.largest(largest_msat * (mean >= 0.5)),
+        "flow_msat": np.rint(flow_msat).astype(int),
+        "settle_chance": expected_fee / np.maximum(open_fee_msat, 1),
+        "settled": settled,
+        "downstream": downstream,
         "settled_msat": evidence.volume_msat[refusals.peer],
+        "failure_rate": rate,
     }
-    expected_fee = bins.sum(groups.open_fee_msat * mean).tolist()
-    expected_flow = bins.sum(groups.open_msat * mean).tolist()
-    largest_missed = bins.largest(largest * missed).tolist()
-    by_channel = bins.tallies(groups.channel_id, groups.attempts)
-    by_cause = bins.tallies(groups.cause, groups.attempts)
-    causes = list(Cause)
-    covered_s, covered_share = scope.coverage.covered_s, scope.covered_share
-
-    found: list[Finding] = []
-    for numbers in zip(*(column.tolist() for column in columns.values()), strict=True):
-        own = dict(zip(columns, numbers, strict=True))
-        n, unserved = own["place"], own["unserved"]
-        problem = Problem(int(refusals.problem[n]))
-        wishes = unserved + own["settled"] + own["downstream"]
-        rate = unserved / wishes if unserved else 0.0
-        expected_msat = values[n].expected_msat
-        found.append(
-            Finding(
-                **own,
-                problem=problem,
-                channels=peers.channels[refusals.peer[n]],
-                attempts_by_channel=by_channel[n],
-                attempts_by_cause={causes[cause]: count for cause, count in by_cause[n].items()},
-                largest_msat=largest_missed[n] or None,
-                flow_msat=round(expected_flow[n] * circumstances[n].factor),
-                settle_chance=expected_fee[n] / own["open_fee_msat"] if own["open_fee_msat"] else None,
-                value=values[n],
-                circumstances=circumstances[n],
-                per_month_msat=per_month_msat(expected_msat, covered_s, own["servable"]),
-                failure_rate=rate,
-                urgency=urgency(missed_sat=expected_msat / 1000, failures=unserved, failure_rate=rate),
-                confidence=round(
-                    PROBLEM_CONFIDENCE[problem] * unserved / (unserved + _EVIDENCE_HALF) * (0.5 + 0.5 * covered_share),
-                    3,
-                ),
-            )
-        )
-    return found
+    columns: dict[str, Sequence[Any]] = {name: column.tolist() for name, column in numbers.items()}
+    columns["settle_chance"] = [
+        chance if fee_msat else None
+        for chance, fee_msat in zip(columns["settle_chance"], columns["open_fee_msat"], strict=True)
+    ]
+    columns["largest_msat"] = [largest or None for largest in columns["largest_msat"]]
+    columns["place"] = range(len(refusals))
+    columns["problem"] = [Problem(number) for number in refusals.problem.tolist()]
+    columns["channels"] = [peers.channels[number] for number in refusals.peer.tolist()]
+    columns["attempts_by_channel"] = bins.tallies(groups.channel_id, groups.attempts)
+    columns["attempts_by_cause"] = bins.tallies(groups.cause, groups.attempts)
+    columns["value"], columns["circumstances"] = values, circumstances
+    covered_s, certainty = scope.coverage.covered_s, 0.5 + 0.5 * scope.covered_share
+    expected_msat = [value.expected_msat for value in values]
+    columns["per_month_msat"] = [
+        per_month_msat(msat, covered_s, servable)
+        for msat, servable in zip(expected_msat, columns["servable"], strict=True)
+    ]
+    columns["urgency"] = [
+        urgency(missed_sat=msat / 1000, failures=failures, failure_rate=rate)
+        for msat, failures, rate in zip(expected_msat, columns["unserved"], columns["failure_rate"], strict=True)
+    ]
+    columns["confidence"] = [
+        round(PROBLEM_CONFIDENCE[problem] * demands / (demands + _EVIDENCE_HALF) * certainty, 3)
+        for problem, demands in zip(columns["problem"], columns["unserved"], strict=True)
+    ]
+    return list(map(Finding, *(columns[name] for name in Finding.__struct_fields__)))

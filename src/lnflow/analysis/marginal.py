@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 
-from lnflow.analysis.columns import Floats, Ints
+from lnflow.analysis.columns import Floats, Ints, summed
 from lnflow.analysis.findings import Finding
 from lnflow.analysis.refusals import Refusals
 from lnflow.domain.causes import Problem
@@ -59,10 +59,11 @@ class Gains:
         reach_msat = (added_msat + self._local_msat)[self._finding]
         fits = self._shown_msat <= reach_msat * self._wishes
         finding, count = self._finding[fits], len(self._findings)
-        flow_msat = np.bincount(finding, weights=self._flow_msat[fits], minlength=count)
-        value_msat = np.bincount(finding, weights=self._value_msat[fits], minlength=count)
+        flow_msat = summed(finding, self._flow_msat[fits], count)
+        value_msat = summed(finding, self._value_msat[fits], count)
         served = np.divide(added_msat, flow_msat, out=np.zeros(count), where=flow_msat > 0)
-        return value_msat * np.minimum(1.0, served)
+        gain_msat: Floats = value_msat * np.minimum(1.0, served)
+        return gain_msat
 
     def curves(self) -> list[list[Gain]]:
         """Return the gain of growing additions, up to the first that serves everything; empty without a rate.

@@ -66,8 +66,9 @@ def sort_refusals(demands: DemandGroups, peers: Peers, chances: SettleChances) -
     peer = peers.of(demands.channel_id)
     ours = np.flatnonzero(problem != NO_PROBLEM)
     _, first, found = np.unique(peer[ours] * _PROBLEMS + problem[ours], return_index=True, return_inverse=True)
-    of_row = np.argsort(np.argsort(first))[found]
+    of_row = np.argsort(np.argsort(first))[found]  # numbered in the order in which they are met
     order = np.argsort(of_row, kind="stable")
+    of_row = of_row[order]
     rows = ours[order]
     groups = demands.taken(rows)
     missed = missed_table()[groups.cause, groups.circumstance]
@@ -75,7 +76,7 @@ def sort_refusals(demands: DemandGroups, peers: Peers, chances: SettleChances) -
     mean_msat = np.divide(groups.open_msat, groups.unserved, out=np.zeros(len(rows)), where=known)
     return Refusals(
         groups=groups,
-        bins=Bins(of_row[order]),
+        bins=Bins(of_row, np.flatnonzero(np.diff(of_row, prepend=-1))),
         peer=peer[ours[np.sort(first)]],
         problem=problem[ours[np.sort(first)]],
         missed=missed,

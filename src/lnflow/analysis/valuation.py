@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 
 from lnflow.analysis.chance import STRENGTH, Chances
-from lnflow.analysis.columns import Floats, Ints
+from lnflow.analysis.columns import Floats, Ints, summed
 
 DRAWS = 200  # the 10 % points are then right within 2 % of the draws
 LOW, HIGH = 0.1, 0.9
@@ -69,7 +69,7 @@ def value_findings(
     mean = wishes.chances.mean
 
     def per_finding(values: Floats) -> Floats:
-        return np.bincount(wishes.finding, weights=values, minlength=findings)
+        return summed(wishes.finding, values, findings)
 
     total_fee = per_finding(fee)
     expected = per_finding(fee * mean)

@@ -115,7 +115,8 @@ def _store(con: sqlite3.Connection, node_id: int, kind: int, level: int, number:
 
 def _demands_between(con: sqlite3.Connection, node_id: int, since_ns: int, until_ns: int) -> Block:
     rows = con.execute(
-        f"SELECT {_DEMAND_SUMS} FROM demand WHERE node_id = ? AND first_ns >= ? AND first_ns < ? GROUP BY {_DEMAND_KEY}",
+        f"SELECT {_DEMAND_SUMS} FROM demand WHERE node_id = ? AND first_ns >= ? AND first_ns < ?"
+        f" GROUP BY {_DEMAND_KEY}",
         (node_id, since_ns, until_ns),
     )
     return block_of(rows.fetchall(), DEMANDS)

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.analysis.builders import channel, demands, ends, facts
+from tests.unit.analysis.builders import DemandGroup, channel, demands, ends, facts
 
 from lnflow.advice.analyzing import Selection, analyze
 from lnflow.advice.documents import Opportunity
-from lnflow.analysis.facts import ChannelFacts, DemandGroup
+from lnflow.analysis.facts import ChannelFacts
 from lnflow.domain.causes import Cause, Circumstance
 
 
