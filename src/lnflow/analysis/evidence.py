@@ -41,13 +41,14 @@ def gather(facts: WindowFacts, peers: Peers) -> Evidence:
     np.add.at(arrived, ends.amount_class[sized], ends.arrived_msat[sized])
 
     whole, part = by_peer(peer, ends.amount_msat), by_peer(peer, ends.part_msat)
-    flows = np.array([(f.channel_id, f.out_msat, f.earned_msat) for f in facts.flows], np.int64).reshape(-1, 3)
-    passing = peers.of(flows[:, 0])
+    rows = [(d.channel_id, d.out_msat, d.earned_msat) for d in facts.departures]
+    channel_id, out_msat, earned_msat = np.array(rows, np.int64).reshape(-1, 3).T
+    leaving_to = peers.of(channel_id)
     return Evidence(
         chances=SettleChances(settled, downstream, arrived),
         settled=settled.sum(axis=1),
         downstream=downstream.sum(axis=1),
-        volume_msat=by_peer(passing, flows[:, 1]),
-        earned_msat=by_peer(passing, flows[:, 2]),
+        volume_msat=by_peer(leaving_to, out_msat),
+        earned_msat=by_peer(leaving_to, earned_msat),
         parts=np.divide(whole, part, out=np.ones(len(peers)), where=part > 0),
     )

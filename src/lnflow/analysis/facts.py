@@ -162,6 +162,14 @@ class DownstreamTotal(Struct, frozen=True, kw_only=True, gc=False):
     offered_fee_msat: int
 
 
+class Departures(Struct, frozen=True, kw_only=True, gc=False):
+    """What settled by one channel in the window, backfilled forwards included."""
+
+    channel_id: int
+    out_msat: int
+    earned_msat: int
+
+
 class ChannelFlow(Struct, frozen=True, kw_only=True, gc=False):
     """What passed one channel in the window, backfilled forwards included.
 
@@ -214,7 +222,7 @@ class WindowFacts(Struct, frozen=True, kw_only=True):
     demands: DemandGroups
     ends: EndGroups
     channels: tuple[ChannelFacts, ...]
-    flows: tuple[ChannelFlow, ...]
+    departures: tuple[Departures, ...]
 
 
 class FailureFacts(Struct, frozen=True, kw_only=True, gc=False):

@@ -10,6 +10,7 @@ from lnflow.analysis.facts import (
     ChannelFlow,
     CoverageFacts,
     DemandGroups,
+    Departures,
     DownstreamTotal,
     EndGroups,
     FailureFacts,
@@ -64,7 +65,7 @@ def load_window(store: FailureStatsStore, window: Window) -> WindowFacts:
     """Return everything `analyze` needs; all of it from one state of the store."""
     with store.consistent():
         since_ns, until_ns = window.since_ns, window.until_ns
-        flows = store.flows(since_ns, until_ns)
+        flows = store.departures(since_ns, until_ns)
         return WindowFacts(
             scope=load_scope(store, window),
             settled=SettledTotal(
@@ -83,11 +84,18 @@ def load_window(store: FailureStatsStore, window: Window) -> WindowFacts:
                 attempted_msat=sum(f.out_downstream_msat for f in flows),
                 offered_fee_msat=sum(f.out_downstream_fee_msat for f in flows),
             ),
-            refusals=_by_cause(store.refusals(since_ns, until_ns)),
+            refusals=tuple(
+                RefusalTotal(
+                    cause=Cause(r.cause), attempts=r.attempts, attempted_msat=r.msat, offered_fee_msat=r.fee_msat
+                )
+                for r in store.causes(since_ns, until_ns)
+            ),
             demands=_demands(store.demands(since_ns, until_ns)),
             ends=_ends(store.served(since_ns, until_ns)),
             channels=load_channels(store, until_ns),
-            flows=channel_flows(flows, ()),
+            departures=tuple(
+                Departures(channel_id=f.chan, out_msat=f.out_settled_msat, earned_msat=f.earned_msat) for f in flows
+            ),
         )
 
 
@@ -226,19 +234,6 @@ def load_hours(store: FailureStatsStore, window: Window) -> tuple[list[FailureFa
         else:
             passed.append(_passed_on(settled=r.settled, downstream=r.downstream, hour=r.hour))
     return refused, passed
-
-
-def _by_cause(rows: Iterable[RefusalRow]) -> tuple[RefusalTotal, ...]:
-    sums: dict[int, list[int]] = {}
-    for r in rows:
-        total = sums.setdefault(r.cause, [0, 0, 0])
-        total[0] += r.attempts
-        total[1] += r.msat
-        total[2] += r.fee_msat
-    return tuple(
-        RefusalTotal(cause=Cause(cause), attempts=n, attempted_msat=msat, offered_fee_msat=fee_msat)
-        for cause, (n, msat, fee_msat) in sorted(sums.items())
-    )
 
 
 def _passed_on(

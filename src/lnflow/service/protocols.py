@@ -12,6 +12,8 @@ from lnflow.ingest.status import CollectorStatus
 from lnflow.store.costs import StoredCosts
 from lnflow.store.following import StoredFollowing
 from lnflow.store.records import (
+    CauseRow,
+    DepartureRow,
     FlowRow,
     HourRow,
     PairRow,
@@ -57,6 +59,10 @@ class FailureStatsStore(Protocol):
     def counters(self) -> dict[str, int]: ...
 
     def flows(self, since_ns: int, until_ns: int) -> list[FlowRow]: ...
+
+    def departures(self, since_ns: int, until_ns: int) -> list[DepartureRow]: ...
+
+    def causes(self, since_ns: int, until_ns: int) -> list[CauseRow]: ...
 
     def refusals(self, since_ns: int, until_ns: int) -> list[RefusalRow]: ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import structs
@@ -11,9 +12,9 @@ from lnflow.domain.channel import ChannelState, Policy
 from lnflow.store.records import StoredChannel, Usability
 from lnflow.store.signed import from_signed
 
-_POLICY = """SELECT chan, base_fee_msat, fee_ppm, time_lock_delta, min_htlc_msat, max_htlc_msat,
+_POLICIES = """SELECT side, chan, base_fee_msat, fee_ppm, time_lock_delta, min_htlc_msat, max_htlc_msat,
   inbound_base_fee_msat, inbound_fee_ppm, disabled, last_update_s, max(since_ns) FROM policy
-  WHERE node_id = ? AND side = ? AND since_ns <= ? GROUP BY chan"""
+  WHERE node_id = ? AND since_ns <= ? GROUP BY chan, side"""
 
 _state = msgspec.json.Decoder(ChannelState)
 
@@ -54,10 +55,9 @@ def load_channels(con: sqlite3.Connection, node_id: int, at_ns: int) -> list[Sto
             (node_id, at_ns),
         )
     }
-    policies = [
-        {row[0]: (_policy(row[1:10]), row[10]) for row in con.execute(_POLICY, (node_id, side, at_ns))}
-        for side in (0, 1)
-    ]
+    policies: tuple[dict[int, tuple[Policy, int]], ...] = ({}, {})
+    for side, chan, *row in con.execute(_POLICIES, (node_id, at_ns)):
+        policies[side][chan] = _policy(row[:9]), row[9]
     rows = con.execute(
         """SELECT channel_id, scid, channel_point, peer_id, pubkey, alias, capacity_sat, private, closed_height
            FROM channel LEFT JOIN peer USING (peer_id) WHERE channel.node_id = ? AND channel_id <> 0
@@ -94,7 +94,7 @@ def load_channels(con: sqlite3.Connection, node_id: int, at_ns: int) -> list[Sto
     return result
 
 
-def _policy(row: tuple[int | None, ...]) -> Policy:
+def _policy(row: Sequence[int | None]) -> Policy:
     base, ppm, delta, least, most, inbound_base, inbound_ppm, disabled, last_update_s = row
     return Policy(
         base_fee_msat=base or 0,

@@ -17,6 +17,8 @@ from lnflow.store.database import explained, open_reader, snapshot
 from lnflow.store.following import StoredFollowing
 from lnflow.store.intervals import merged, within, without
 from lnflow.store.records import (
+    CauseRow,
+    DepartureRow,
     FlowRow,
     HourRow,
     PairRow,
@@ -113,6 +115,14 @@ class StoreReader:
     def flows(self, since_ns: int, until_ns: int, chan: int | None = None) -> list[FlowRow]:
         """Return the sums of every channel with traffic in the window, or of one."""
         return sums.flows(self._con, self.node.node_id, self.plan(since_ns, until_ns), chan)
+
+    def departures(self, since_ns: int, until_ns: int) -> list[DepartureRow]:
+        """Return the outgoing half of the flows of every channel."""
+        return sums.departures(self._con, self.node.node_id, self.plan(since_ns, until_ns))
+
+    def causes(self, since_ns: int, until_ns: int) -> list[CauseRow]:
+        """Return our own refusals by cause."""
+        return sums.causes(self._con, self.node.node_id, self.plan(since_ns, until_ns))
 
     def refusals(self, since_ns: int, until_ns: int, chan: int | None = None) -> list[RefusalRow]:
         """Return our own refusals by outgoing channel and cause."""

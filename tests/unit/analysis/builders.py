@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from lnflow.analysis.chance import UNKNOWN
 from lnflow.analysis.facts import (
     ChannelFacts,
-    ChannelFlow,
     CoverageFacts,
     DemandGroups,
+    Departures,
     DownstreamTotal,
     EndGroups,
     NodeFacts,
@@ -124,21 +124,9 @@ def ends(channel_id: int = 1, *, settled: int, downstream: int, amount_class: in
     )
 
 
-def flow(channel_id: int = 1, **changes: Any) -> ChannelFlow:
-    """Forwards of 100,000 sat each way at 500 ppm."""
-    out_forwards, in_forwards = changes.pop("out_forwards", 0), changes.pop("in_forwards", 0)
-    plain = ChannelFlow(
-        channel_id=channel_id,
-        in_forwards=in_forwards,
-        in_msat=in_forwards * 100_000_000,
-        out_forwards=out_forwards,
-        out_msat=out_forwards * 100_000_000,
-        earned_msat=out_forwards * 50_000,
-        sourced_msat=in_forwards * 50_000,
-        out_refused=0,
-        out_downstream=0,
-    )
-    return msgspec.structs.replace(plain, **changes)
+def departures(channel_id: int, forwards: int) -> Departures:
+    """Forwards of 100,000 sat at 500 ppm."""
+    return Departures(channel_id=channel_id, out_msat=forwards * 100_000_000, earned_msat=forwards * 50_000)
 
 
 def facts(
@@ -186,7 +174,7 @@ def facts(
         demands=_demand_columns(groups),
         ends=_end_columns(passed),
         channels=channels,
-        flows=tuple(flow(e.channel_id, out_forwards=e.settled) for e in passed),
+        departures=tuple(departures(e.channel_id, e.settled) for e in passed),
     )
 
 
