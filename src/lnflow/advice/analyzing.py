@@ -146,12 +146,15 @@ def opportunities_of(
     covered_s = facts.scope.coverage.covered_s
     sources = idle_sources(facts.channels)
     cases = [case_of(finding) for finding in findings]
-    gains = Gains(found.refusals, findings, covered_s)
-    added = gains.of(np.array([(case.amount_sat or 0) * 1000 for case in cases], np.int64)).tolist()
-    return [
-        _opportunity(rank, case, recommend(case, sources, gain_msat, covered_s), curve)
-        for rank, (case, gain_msat, curve) in enumerate(zip(cases, added, gains.curves(), strict=True), first_rank)
-    ]
+    short = [case for case in cases if case.finding.problem is Problem.LIQUIDITY]
+    gains = Gains(found.refusals, [case.finding for case in short], covered_s)
+    added = gains.of(np.array([(case.amount_sat or 0) * 1000 for case in short], np.int64)).tolist()
+    brings = {case.finding.place: gain for case, *gain in zip(short, added, gains.curves(), strict=True)}
+    opportunities = []
+    for rank, case in enumerate(cases, first_rank):
+        gain_msat, curve = brings.get(case.finding.place, (0.0, []))
+        opportunities.append(_opportunity(rank, case, recommend(case, sources, gain_msat, covered_s), curve))
+    return opportunities
 
 
 def _opportunity(rank: int, case: Case, recommendation: Recommendation, curve: Sequence[Gain]) -> Opportunity:

@@ -26,37 +26,34 @@ _CAUSE_TEXT = [cause.text for cause in Cause]
 _MAX_HTLC_SHARE = 0.99  # of the capacity: the reserve of 1 % can never be sent
 
 
-class Case(Struct, frozen=True, gc=False):
+class Case(Struct, frozen=True, kw_only=True, gc=False):
     """A finding and where to act on it."""
 
     finding: Finding
     channel: ChannelFacts | None
     """For liquidity the open channel with most room, else the one asked for; None: all are closed."""
+    amount_sat: int | None
+    """How much more local balance the channel should have; None: not short of it, or nothing to size it by."""
 
     @property
     def outbound_ppm(self) -> int | None:
         """Our price on the channel, None while its policy is not known."""
         return self.channel.ours.fee_ppm if self.channel is not None and self.channel.ours is not None else None
 
-    @property
-    def amount_sat(self) -> int | None:
-        """How much more local balance the channel should have; None: not short of it, or nothing to size it by."""
-        finding, channel = self.finding, self.channel
-        wanted_msat = max(finding.flow_msat, finding.largest_likely_msat)
-        if finding.problem is not Problem.LIQUIDITY or channel is None or not wanted_msat:
-            return None
-        room_msat = channel.remote_msat
-        return -(-(wanted_msat if room_msat is None else min(wanted_msat, room_msat)) // 1000)
-
 
 def case_of(finding: Finding) -> Case:
     candidates = [c for c in finding.channels if not c.closed]
-    if len(candidates) <= 1:
-        return Case(finding, candidates[0] if candidates else None)
-    if finding.problem is Problem.LIQUIDITY:
-        return Case(finding, max(candidates, key=lambda c: (c.remote_msat or 0, c.capacity_sat or 0, -c.channel_id)))
-    asked_for = finding.attempts_by_channel
-    return Case(finding, max(candidates, key=lambda c: (asked_for.get(c.channel_id, 0), -c.channel_id)))
+    if finding.problem is not Problem.LIQUIDITY:
+        asked_for = finding.attempts_by_channel
+        channel = max(candidates, key=lambda c: (asked_for.get(c.channel_id, 0), -c.channel_id), default=None)
+        return Case(finding=finding, channel=channel, amount_sat=None)
+    channel = max(candidates, key=lambda c: (c.remote_msat or 0, c.capacity_sat or 0, -c.channel_id), default=None)
+    wanted_msat = max(finding.flow_msat, finding.largest_likely_msat)
+    if channel is None or not wanted_msat:
+        return Case(finding=finding, channel=channel, amount_sat=None)
+    room_msat = channel.remote_msat
+    amount_sat = -(-(wanted_msat if room_msat is None else min(wanted_msat, room_msat)) // 1000)
+    return Case(finding=finding, channel=channel, amount_sat=amount_sat)
 
 
 def recommend(case: Case, sources: Sequence[ChannelFacts], gain_msat: float, covered_s: float) -> Recommendation:

@@ -6,7 +6,8 @@ of each level, and a longer history only more levels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,8 @@ SERVED = np.dtype(
 """What became of wishes passed on at once by one channel, by class; `arrived` of them settled; 37 B a row."""
 
 _KEYS = ("chan", "cause", "circumstance", "amount_class", "oversize")
+_COUNTS = {DEMANDS: "attempts", SERVED: "wishes"}
+"""What every row has at least one of."""
 _KEY_BITS = 8  # of each key but the channel
 FAN_OUT = 4  # blocks of one level in a block of the next
 _TWO_63 = float(1 << 63)
@@ -50,21 +53,22 @@ def added(parts: Sequence[tuple[int, Block]], kind: np.dtype[np.void]) -> Block:
 
     `OverflowError` if a sum takes more than 63 bits: not real, but a peer can say so.
     """
-    rows = np.concatenate([np.empty(0, kind), *(block for _, block in parts)])
-    sign = np.repeat([sign for sign, _ in parts], [len(block) for _, block in parts]).astype(np.int64)
-    key = _key(rows)
+    columns = {n: np.concatenate([block[n] for _, block in parts] or [np.empty(0, kind[n])]) for n in kind.names or ()}
+    key = _key(columns)
     order = np.argsort(key, kind="stable")
-    key, rows, sign = key[order], rows[order], sign[order]
-    starts = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1]))[: len(key)])
-    result = rows[starts]
-    if len(starts) < len(rows) or (sign < 0).any():
-        for name in _value_names(kind):
-            values = rows[name]
+    key = key[order]
+    starts = np.flatnonzero(np.diff(key, prepend=-1))
+    sign = np.repeat([sign for sign, _ in parts], [len(block) for _, block in parts]).astype(np.int64)[order]
+    sums = np.empty(len(starts), kind)
+    for name, column in columns.items():
+        values = column[order]
+        if name in _KEYS:
+            sums[name] = values[starts]
+        elif len(starts):
             if values.dtype.itemsize == 8 and np.abs(values).sum(dtype=float) >= _TWO_63:
                 raise OverflowError(f"integer overflow: the sum of {name} takes more than 63 bits")
-            result[name] = np.add.reduceat(values * sign, starts)
-        result = result[result[_value_names(kind)[0]] > 0]  # what was taken off to the last leaves nothing
-    return result
+            sums[name] = np.add.reduceat(values * sign, starts)
+    return sums[sums[_COUNTS[kind]] > 0]  # what was taken off to the last leaves nothing
 
 
 def cover(first: int, last: int) -> Iterator[tuple[int, int, int]]:
@@ -99,14 +103,10 @@ def parents(first: int, last: int) -> Iterator[tuple[int, int]]:
         level += 1
 
 
-def _value_names(kind: np.dtype[np.void]) -> list[str]:
-    return [name for name in kind.names or () if name not in _KEYS]
-
-
-def _key(rows: Block) -> NDArray[np.int64]:
+def _key(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
     """Return one number a row that sorts as SQL would by its key columns; -1 is the smallest class."""
-    key = rows["chan"].astype(np.int64)
+    key: NDArray[np.int64] = columns["chan"].astype(np.int64)
     for name in _KEYS[1:]:
-        if name in (rows.dtype.names or ()):
-            key = (key << _KEY_BITS) + rows[name] + (name == "amount_class")
+        if name in columns:
+            key = (key << _KEY_BITS) + columns[name] + (name == "amount_class")
     return key

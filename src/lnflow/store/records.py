@@ -140,7 +140,7 @@ class WishRow(Struct, frozen=True, gc=False):
     recovered_ns: int | None
 
 
-class StoredChannel(Struct, frozen=True, kw_only=True):
+class StoredChannel(Struct, frozen=True, kw_only=True, gc=False):
     """A channel of ours with what was last known of it before a time."""
 
     channel_id: int
