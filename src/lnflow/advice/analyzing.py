@@ -146,15 +146,21 @@ def opportunities_of(
     covered_s = facts.scope.coverage.covered_s
     sources = idle_sources(facts.channels)
     cases = [case_of(finding) for finding in findings]
-    short = [case for case in cases if case.finding.problem is Problem.LIQUIDITY]
-    gains = Gains(found.refusals, [case.finding for case in short], covered_s)
-    added = gains.of(np.array([(case.amount_sat or 0) * 1000 for case in short], np.int64)).tolist()
-    brings = {case.finding.place: gain for case, *gain in zip(short, added, gains.curves(), strict=True)}
+    brings = _brings(found, cases, covered_s) if covered_s else {}
     opportunities = []
     for rank, case in enumerate(cases, first_rank):
-        gain_msat, curve = brings.get(case.finding.place, (0.0, []))
+        gain_msat, curve = brings.get(case.finding.place, (None, []))
         opportunities.append(_opportunity(rank, case, recommend(case, sources, gain_msat, covered_s), curve))
     return opportunities
+
+
+def _brings(found: Findings, cases: Sequence[Case], covered_s: float) -> dict[int, tuple[float, list[Gain]]]:
+    """Return, by the places of findings that lack balance, what its amount would earn, and what others would."""
+    short = [case for case in cases if case.finding.problem is Problem.LIQUIDITY]
+    gains = Gains(found.refusals, [case.finding for case in short], covered_s)
+    added_msat = np.array([(case.amount_sat or 0) * 1000 for case in short], np.int64)
+    places = (case.finding.place for case in short)
+    return dict(zip(places, zip(gains.of(added_msat).tolist(), gains.curves(), strict=True), strict=True))
 
 
 def _opportunity(rank: int, case: Case, recommendation: Recommendation, curve: Sequence[Gain]) -> Opportunity:

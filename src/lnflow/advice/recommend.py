@@ -56,11 +56,11 @@ def case_of(finding: Finding) -> Case:
     return Case(finding=finding, channel=channel, amount_sat=amount_sat)
 
 
-def recommend(case: Case, sources: Sequence[ChannelFacts], gain_msat: float, covered_s: float) -> Recommendation:
+def recommend(case: Case, sources: Sequence[ChannelFacts], gain_msat: float | None, covered_s: float) -> Recommendation:
     """Return what to do in a case.
 
     `sources` are channels whose local balance lies idle; `gain_msat` is what adding its amount would
-    earn within a month.
+    earn within a month, None if that is not known.
     """
     if case.finding.channels and all(c.closed for c in case.finding.channels):
         return _investigate(case, "The channels with this peer are closed: what was asked for speaks for a new one.")
@@ -106,10 +106,16 @@ def idle_sources(channels: Sequence[ChannelFacts]) -> list[ChannelFacts]:
     return sorted((c for c in channels if surplus(c) > 0), key=surplus, reverse=True)
 
 
-def _more_outbound(case: Case, sources: Sequence[ChannelFacts], gain_msat: float) -> Recommendation:
+def _more_outbound(case: Case, sources: Sequence[ChannelFacts], gain_msat: float | None) -> Recommendation:
     finding, channel, amount_sat = case.finding, case.channel, case.amount_sat
     if channel is None or amount_sat is None:
         return _investigate(case, "The refused amounts are not known: nothing to size a rebalance by.")
+    if gain_msat is None:
+        return _investigate(
+            case,
+            "More outbound balance would serve this; what it would earn in a month cannot be told, since none of the "
+            "window is covered.",
+        )
     max_ppm = int(gain_msat * PPM / (amount_sat * 1000)) if amount_sat else 0
     if not max_ppm:
         return _investigate(

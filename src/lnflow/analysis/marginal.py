@@ -29,7 +29,10 @@ class Gain(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Gains:
-    """What balance added to the peers of some findings would earn within a month; all findings in one pass."""
+    """What balance added to the peers of some findings would earn within a month; all findings in one pass.
+
+    `covered_s` is above 0: where nothing was covered there is no rate to extrapolate.
+    """
 
     def __init__(self, refusals: Refusals, findings: Sequence[Finding], covered_s: float) -> None:
         self._findings = findings
@@ -43,7 +46,7 @@ class Gains:
         # what came in parts at once needs room for a part only
         self._shown_msat = refusals.groups.open_part_msat[rows]
         factor = np.array([f.circumstances.factor for f in findings], float)
-        scale = (factor * MONTH_S / covered_s if covered_s else np.zeros(len(findings)))[self._finding]
+        scale = (factor * MONTH_S / covered_s)[self._finding]
         mean = refusals.chances.mean[rows]
         self._flow_msat = groups.open_msat[rows] * mean * scale
         self._value_msat = groups.open_fee_msat[rows] * mean * scale

@@ -33,7 +33,7 @@ _CHANNELS = f"""SELECT c.channel_id, c.scid, c.channel_point, c.peer_id, peer.pu
   LEFT JOIN channel_state l ON l.node_id = ?1 AND l.chan = c.channel_id
   {_last("channel_snapshot", "s", "at_ns")} {_last("channel_online", "o", "at_ns")}
   {_last("policy", "a", "since_ns", " AND {}.side = 0")} {_last("policy", "b", "since_ns", " AND {}.side = 1")}
-  WHERE c.node_id = ?1 AND c.channel_id <> 0 ORDER BY c.channel_id"""
+  WHERE c.node_id = ?1 AND c.channel_id <> 0"""
 
 _state = msgspec.json.Decoder(ChannelState)
 
@@ -81,7 +81,7 @@ def load_channels(con: sqlite3.Connection, node_id: int, at_ns: int) -> list[Sto
                 theirs=_policy(policies[len(_POLICY) + 1 :]) if theirs_ns is not None else None,
             )
         )
-    return result
+    return sorted(result, key=lambda c: c.channel_id)
 
 
 def _policy(row: Sequence[int | None]) -> Policy:
