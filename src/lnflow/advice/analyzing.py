@@ -28,7 +28,8 @@ from lnflow.advice.notes import notes_of
 from lnflow.advice.recommend import Case, case_of, idle_sources, recommend
 from lnflow.advice.verdict import judge
 from lnflow.analysis.facts import NodeFacts, Window, WindowFacts
-from lnflow.analysis.findings import Finding, Findings, find
+from lnflow.analysis.finding import Finding
+from lnflow.analysis.findings import Findings, find
 from lnflow.analysis.marginal import Gain, Gains
 from lnflow.domain.causes import Problem
 from lnflow.domain.scid import scid_text

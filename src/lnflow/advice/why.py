@@ -19,7 +19,8 @@ from lnflow.advice.notes import window_notes
 from lnflow.advice.wording import sats
 from lnflow.analysis.chance import STRENGTH, Chances
 from lnflow.analysis.facts import ChannelFacts, DemandGroups, WindowFacts, WishFacts
-from lnflow.analysis.findings import Finding, Findings, find
+from lnflow.analysis.finding import Finding
+from lnflow.analysis.findings import Findings, find
 from lnflow.analysis.problems import fate_of
 from lnflow.domain.amounts import AMOUNT_BOUNDS_SAT
 from lnflow.domain.errors import ConfigurationError

@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 
 from lnflow.analysis.columns import Floats, Ints, summed
-from lnflow.analysis.findings import Finding
+from lnflow.analysis.finding import Finding
 from lnflow.analysis.refusals import Refusals
 from lnflow.domain.causes import Problem
 from lnflow.domain.time import MONTH_S
@@ -44,7 +44,7 @@ class Gains:
         self._finding = own[rows]
         self._wishes = groups.unserved[rows]
         # what came in parts at once needs room for a part only
-        self._shown_msat = refusals.groups.open_part_msat[rows]
+        self._shown_msat = groups.open_part_msat[rows]
         factor = np.array([f.circumstances.factor for f in findings], float)
         scale = (factor * MONTH_S / covered_s)[self._finding]
         mean = refusals.chances.mean[rows]

@@ -39,11 +39,6 @@ class Refusals(Struct, frozen=True, kw_only=True):
         return len(self.peer)
 
     @property
-    def shown_msat(self) -> Ints:
-        """What is known of the open wishes: of those that came in parts at once, a part."""
-        return self.groups.open_part_msat
-
-    @property
     def largest_msat(self) -> Ints:
         """No open wish of a group is larger; 0 where no amount is known.
 

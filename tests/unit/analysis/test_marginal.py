@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from tests.unit.analysis.builders import channel, demands, ends, facts
 
-from lnflow.analysis.findings import Finding, find
+from lnflow.analysis.finding import Finding
+from lnflow.analysis.findings import find
 from lnflow.analysis.marginal import Gains
 from lnflow.domain.causes import Cause
 
