@@ -107,6 +107,4 @@ _COUNTED: dict[str, Sequence[str]] = {
     "pair_day": ("node_id", "day", "in_chan", "out_chan", "outcome", "cause"),
     "demand": (),
     "served": (),
-    "demand_day": ("node_id", "day", "chan", "cause", "circumstance", "amount_class", "oversize"),
-    "served_day": ("node_id", "day", "chan", "amount_class"),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 from msgspec import Struct
 
 from lnflow.advice.documents import (
@@ -24,11 +25,12 @@ from lnflow.advice.documents import (
     WindowDocument,
 )
 from lnflow.advice.notes import notes_of
-from lnflow.advice.recommend import idle_sources, outbound_ppm, recommend
+from lnflow.advice.recommend import Case, case_of, idle_sources, recommend
 from lnflow.advice.verdict import judge
 from lnflow.analysis.facts import NodeFacts, Window, WindowFacts
-from lnflow.analysis.findings import Finding, Findings, find
-from lnflow.analysis.marginal import gain_curve
+from lnflow.analysis.finding import Finding
+from lnflow.analysis.findings import Findings, find
+from lnflow.analysis.marginal import Gain, Gains
 from lnflow.domain.causes import Problem
 from lnflow.domain.scid import scid_text
 from lnflow.domain.time import iso_utc
@@ -73,14 +75,12 @@ def analyze(facts: WindowFacts, selection: Selection) -> AnalyzeDocument:
     """Return the document; totals include what the selection hides."""
     found = find(facts)
     material = [f for f in found.findings if selection.matters(f)]
-    sources = idle_sources(facts.channels)
-    covered = facts.scope.coverage.covered_s
     ends = facts.outcomes
     return AnalyzeDocument(
         node=node_document(facts.scope.node),
         window=window_document(facts.scope.window),
         collecting_since=None if facts.scope.coverage.first_ns is None else iso_utc(facts.scope.coverage.first_ns),
-        covered_s=round(covered),
+        covered_s=round(facts.scope.coverage.covered_s),
         coverage=facts.scope.covered_share,
         settled=SettledDocument(
             forwards=facts.settled.forwards,
@@ -110,10 +110,7 @@ def analyze(facts: WindowFacts, selection: Selection) -> AnalyzeDocument:
             offered_fee_msat=facts.downstream.offered_fee_msat,
         ),
         totals=_totals(found),
-        opportunities=[
-            opportunity_of(rank, finding, recommend(finding, sources, covered), covered)
-            for rank, finding in enumerate(selection.choose(material), start=1)
-        ],
+        opportunities=opportunities_of(facts, found, selection.choose(material)),
         verdict=None if material else judge(facts, found),
         notes=notes_of(facts, found),
     )
@@ -143,7 +140,32 @@ def _totals(found: Findings) -> TotalsDocument:
     )
 
 
-def opportunity_of(rank: int, finding: Finding, recommendation: Recommendation, covered_s: float) -> Opportunity:
+def opportunities_of(
+    facts: WindowFacts, found: Findings, findings: Sequence[Finding], first_rank: int = 1
+) -> list[Opportunity]:
+    """Return some findings with what to do about them and what that would bring."""
+    covered_s = facts.scope.coverage.covered_s
+    sources = idle_sources(facts.channels)
+    cases = [case_of(finding) for finding in findings]
+    brings = _brings(found, cases, covered_s) if covered_s else {}
+    opportunities = []
+    for rank, case in enumerate(cases, first_rank):
+        gain_msat, curve = brings.get(case.finding.place, (None, []))
+        opportunities.append(_opportunity(rank, case, recommend(case, sources, gain_msat, covered_s), curve))
+    return opportunities
+
+
+def _brings(found: Findings, cases: Sequence[Case], covered_s: float) -> dict[int, tuple[float, list[Gain]]]:
+    """Return, by the places of findings that lack balance, what its amount would earn, and what others would."""
+    short = [case for case in cases if case.finding.problem is Problem.LIQUIDITY]
+    gains = Gains(found.refusals, [case.finding for case in short], covered_s)
+    added_msat = np.array([(case.amount_sat or 0) * 1000 for case in short], np.int64)
+    places = (case.finding.place for case in short)
+    return dict(zip(places, zip(gains.of(added_msat).tolist(), gains.curves(), strict=True), strict=True))
+
+
+def _opportunity(rank: int, case: Case, recommendation: Recommendation, curve: Sequence[Gain]) -> Opportunity:
+    finding = case.finding
     some = finding.channels[0] if finding.channels else None
     parts = finding.urgency
     asked_for = finding.attempts_by_channel
@@ -180,7 +202,7 @@ def opportunity_of(rank: int, finding: Finding, recommendation: Recommendation, 
         urgency_parts=UrgencyParts(
             revenue=round(parts.revenue, 1), frequency=round(parts.frequency, 1), rate=round(parts.rate, 1)
         ),
-        current_outbound_fee_ppm=outbound_ppm(finding),
+        current_outbound_fee_ppm=case.outbound_ppm,
         marginal_gain=[
             MarginalGain(
                 added_sat=g.added_msat // 1000,
@@ -188,7 +210,7 @@ def opportunity_of(rank: int, finding: Finding, recommendation: Recommendation, 
                 low_msat=g.low_msat,
                 high_msat=g.high_msat,
             )
-            for g in gain_curve(finding, covered_s)
+            for g in curve
         ],
         recommendation=recommendation,
     )

@@ -30,8 +30,8 @@ AdviceStatus = Literal["open", "taken", "expired", "withdrawn"]
 FlowClass = Literal["source", "sink", "balanced", "dormant"]
 
 
-class Document(Struct, frozen=True, kw_only=True):
-    """Anything a face may print."""
+class Document(Struct, frozen=True, kw_only=True, gc=False):
+    """Anything a face may print.  A tree: the garbage collector need not look for cycles in it."""
 
 
 class NodeDocument(Document, frozen=True, kw_only=True):

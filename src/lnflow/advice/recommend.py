@@ -8,54 +8,91 @@ local balance lies idle is named as the place to take balance from.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
+
+from msgspec import Struct
 
 from lnflow.advice.documents import Action, Recommendation
 from lnflow.advice.wording import sats
 from lnflow.analysis.facts import ChannelFacts
-from lnflow.analysis.findings import Finding
-from lnflow.analysis.marginal import gain_of
+from lnflow.analysis.finding import Finding
 from lnflow.analysis.month import MIN_COVERED_S, MIN_DEMANDS, per_month_msat
 from lnflow.domain.causes import Cause, Problem
 from lnflow.domain.fees import PPM
 from lnflow.domain.scid import scid_text
 
 IDLE_SHARE = 0.7  # more of a channel's balance than this on our side counts as idle
+_CAUSE_TEXT = [cause.text for cause in Cause]
 _MAX_HTLC_SHARE = 0.99  # of the capacity: the reserve of 1 % can never be sent
 
 
-def recommend(finding: Finding, sources: Sequence[ChannelFacts], covered_s: float) -> Recommendation:
-    """Return what to do about a finding; `sources` are channels whose local balance lies idle."""
-    if finding.channels and all(c.closed for c in finding.channels):
-        return _investigate(finding, "The channels with this peer are closed: what was asked for speaks for a new one.")
-    match finding.problem:
+class Case(Struct, frozen=True, kw_only=True, gc=False):
+    """A finding and where to act on it."""
+
+    finding: Finding
+    channel: ChannelFacts | None
+    """For liquidity the open channel with most room, else the one asked for; None: all are closed."""
+    amount_sat: int | None
+    """How much more local balance the channel should have; None: not short of it, or nothing to size it by."""
+
+    @property
+    def outbound_ppm(self) -> int | None:
+        """Our price on the channel, None while its policy is not known."""
+        return self.channel.ours.fee_ppm if self.channel is not None and self.channel.ours is not None else None
+
+
+def case_of(finding: Finding) -> Case:
+    candidates = [c for c in finding.channels if not c.closed]
+    if finding.problem is not Problem.LIQUIDITY:
+        asked_for = finding.attempts_by_channel
+        channel = max(candidates, key=lambda c: (asked_for.get(c.channel_id, 0), -c.channel_id), default=None)
+        return Case(finding=finding, channel=channel, amount_sat=None)
+    channel = max(candidates, key=lambda c: (c.remote_msat or 0, c.capacity_sat or 0, -c.channel_id), default=None)
+    wanted_msat = max(finding.flow_msat, finding.largest_likely_msat)
+    if channel is None or not wanted_msat:
+        return Case(finding=finding, channel=channel, amount_sat=None)
+    room_msat = channel.remote_msat
+    amount_sat = -(-(wanted_msat if room_msat is None else min(wanted_msat, room_msat)) // 1000)
+    return Case(finding=finding, channel=channel, amount_sat=amount_sat)
+
+
+def recommend(case: Case, sources: Sequence[ChannelFacts], gain_msat: float | None, covered_s: float) -> Recommendation:
+    """Return what to do in a case.
+
+    `sources` are channels whose local balance lies idle; `gain_msat` is what adding its amount would
+    earn within a month, None if that is not known.
+    """
+    if case.finding.channels and all(c.closed for c in case.finding.channels):
+        return _investigate(case, "The channels with this peer are closed: what was asked for speaks for a new one.")
+    match case.finding.problem:
         case Problem.LIQUIDITY:
-            return _more_outbound(finding, sources, covered_s)
+            return _more_outbound(case, sources, gain_msat)
         case Problem.SIZE:
-            return _larger(finding)
+            return _larger(case)
         case Problem.FEE:
-            return _price(finding, covered_s)
+            return _price(case, covered_s)
         case Problem.STALE_FEE:
             return _investigate(
-                finding,
+                case,
                 "Senders still paid the old price within an hour after a raise: raise less often, in fewer steps.",
             )
         case Problem.OFFLINE:
             return _make(
-                finding,
+                case,
                 "fix_uptime",
                 "The peer's link was down when it was asked for: look after the connection, or close and "
                 "open with a steadier peer.",
             )
         case Problem.SLOTS:
-            return _slots(finding)
+            return _slots(case)
         case Problem.UNATTRIBUTED:
             return _investigate(
-                finding,
+                case,
                 "The channel's link was absent, and no stored uptime says whether the peer was offline: keep "
                 "'lnflow monitor' running, which records it.",
             )
         case Problem.OTHER:
-            return _other(finding)
+            return _other(case)
 
 
 def idle_sources(channels: Sequence[ChannelFacts]) -> list[ChannelFacts]:
@@ -69,42 +106,27 @@ def idle_sources(channels: Sequence[ChannelFacts]) -> list[ChannelFacts]:
     return sorted((c for c in channels if surplus(c) > 0), key=surplus, reverse=True)
 
 
-def recommended_channel(finding: Finding) -> ChannelFacts | None:
-    """Return the open channel to act on: for liquidity the one with most room, else the one asked for."""
-    candidates = [c for c in finding.channels if not c.closed]
-    if not candidates:
-        return None
-    if finding.problem is Problem.LIQUIDITY:
-        return max(candidates, key=lambda c: (c.remote_msat or 0, c.capacity_sat or 0, -c.channel_id))
-    asked_for = finding.attempts_by_channel
-    return max(candidates, key=lambda c: (asked_for.get(c.channel_id, 0), -c.channel_id))
-
-
-def outbound_ppm(finding: Finding) -> int | None:
-    """Return our price on the recommended channel, None while its policy is not known."""
-    channel = recommended_channel(finding)
-    return channel.ours.fee_ppm if channel is not None and channel.ours is not None else None
-
-
-def _more_outbound(finding: Finding, sources: Sequence[ChannelFacts], covered_s: float) -> Recommendation:
-    channel = recommended_channel(finding)
-    wanted_msat = max(finding.flow_msat, finding.largest_likely_msat)
-    if channel is None or not wanted_msat:
-        return _investigate(finding, "The refused amounts are not known: nothing to size a rebalance by.")
-    room_msat = channel.remote_msat
-    amount_sat = -(-(wanted_msat if room_msat is None else min(wanted_msat, room_msat)) // 1000)
-    max_ppm = int(gain_of(finding, amount_sat * 1000, covered_s) * PPM / (amount_sat * 1000)) if amount_sat else 0
+def _more_outbound(case: Case, sources: Sequence[ChannelFacts], gain_msat: float | None) -> Recommendation:
+    finding, channel, amount_sat = case.finding, case.channel, case.amount_sat
+    if channel is None or amount_sat is None:
+        return _investigate(case, "The refused amounts are not known: nothing to size a rebalance by.")
+    if gain_msat is None:
+        return _investigate(
+            case,
+            "More outbound balance would serve this; what it would earn in a month cannot be told, since none of the "
+            "window is covered.",
+        )
+    max_ppm = int(gain_msat * PPM / (amount_sat * 1000)) if amount_sat else 0
     if not max_ppm:
         return _investigate(
-            finding, "More outbound balance would serve this, but it brings less than a rebalance costs (below 1 ppm)."
+            case, "More outbound balance would serve this, but it brings less than a rebalance costs (below 1 ppm)."
         )
-    other = [c for c in sources if c not in finding.channels][:2]
+    other = list(islice((c for c in sources if c not in finding.channels), 2))
     take_from = f", for instance from {' or '.join(_name(c) for c in other)}" if other else ""
     return _make(
-        finding,
+        case,
         "rebalance_outbound",
         f"Raise the local balance of {_name(channel)} by {amount_sat:,} sat, worth at most {max_ppm:,} ppm{take_from}.",
-        channel=channel,
         amount_sat=amount_sat,
         max_ppm=max_ppm,
         cost_msat=amount_sat * 1000 * max_ppm // PPM,
@@ -112,70 +134,66 @@ def _more_outbound(finding: Finding, sources: Sequence[ChannelFacts], covered_s:
     )
 
 
-def _larger(finding: Finding) -> Recommendation:
-    channel = recommended_channel(finding)
-    largest = finding.largest_msat
+def _larger(case: Case) -> Recommendation:
+    channel, largest = case.channel, case.finding.largest_msat
     if channel is None or channel.capacity_sat is None or largest is None:
-        return _investigate(finding, "Amounts above max_htlc were refused, but the channel's size is not known.")
+        return _investigate(case, "Amounts above max_htlc were refused, but the channel's size is not known.")
     ceiling_msat = int(channel.capacity_sat * 1000 * _MAX_HTLC_SHARE)
     current = channel.ours.max_htlc_msat if channel.ours is not None else None
     if largest > ceiling_msat and (current is None or current >= ceiling_msat):
         return _make(
-            finding,
+            case,
             "increase_capacity",
             f"Amounts of up to about {largest // 1000:,} sat were asked for; {_name(channel)} holds "
             f"{channel.capacity_sat:,} sat: splice in or open a larger channel.",
-            channel=channel,
             amount_sat=-(-largest // 1000) - channel.capacity_sat,
         )
     target = min(largest, ceiling_msat)
     return _make(
-        finding,
+        case,
         "raise_max_htlc",
         f"Raise max_htlc of {_name(channel)} to {target // 1000:,} sat: larger amounts were asked for.",
-        channel=channel,
         max_htlc_msat=target,
         evidence=[f"max_htlc now: {current // 1000:,} sat"] if current is not None else [],
     )
 
 
-def _price(finding: Finding, covered_s: float) -> Recommendation:
-    channel = recommended_channel(finding)
-    current = outbound_ppm(finding)
+def _price(case: Case, covered_s: float) -> Recommendation:
+    finding, channel, current = case.finding, case.channel, case.outbound_ppm
     if channel is None or current is None or not finding.open_msat:
-        return _investigate(finding, "Senders paid less than we ask; our price at the time is not known.")
+        return _investigate(case, "Senders paid less than we ask; our price at the time is not known.")
     offered_ppm = finding.open_fee_msat * PPM // finding.open_msat
     given_up = finding.settled_msat * max(0, current - offered_ppm) // PPM
     cost = per_month_msat(given_up, covered_s, max(finding.settled, MIN_DEMANDS))
     facts = [f"our price {current:,} ppm, offered {offered_ppm:,} ppm on average"]
     if finding.per_month_msat is None or cost is None:
         return _investigate(
-            finding,
+            case,
             f"Senders paid less than we ask; a price needs at least {MIN_DEMANDS} unserved demands in "
             f"{MIN_COVERED_S // 3600} covered hours.",
             evidence=facts,
         )
     if offered_ppm >= current or cost >= finding.per_month_msat:
         return _investigate(
-            finding,
+            case,
             "Senders paid less than we ask, but a lower price would cost at least what it brings: keep it, and "
             "see whether they follow.",
             evidence=facts,
         )
     return _make(
-        finding,
+        case,
         "lower_fees",
         f"Lower the price of {_name(channel)} from {current:,} to {offered_ppm:,} ppm: that is what was offered.",
-        channel=channel,
         fee_ppm=offered_ppm,
         cost_msat=cost,
         evidence=facts,
     )
 
 
-def _slots(finding: Finding) -> Recommendation:
+def _slots(case: Case) -> Recommendation:
+    finding = case.finding
     return _investigate(
-        finding,
+        case,
         "The link could not add the HTLC: its slots or in-flight limit were used up, or the peer did not "
         "answer for a minute. Look for HTLCs that hang; a second channel to the peer doubles the slots.",
         evidence=[f"{finding.without_amount} of {finding.attempts} came without amounts and have no value here"]
@@ -192,23 +210,22 @@ _OTHER_TEXT = {
 }
 
 
-def _other(finding: Finding) -> Recommendation:
-    causes = finding.attempts_by_cause
-    cause = max(causes, key=lambda c: (causes[c], -c))
+def _other(case: Case) -> Recommendation:
+    causes = case.finding.attempts_by_cause
+    cause = Cause(max(causes, key=lambda c: (causes[c], -c)))
     text = _OTHER_TEXT.get(cause, f"Refused as {cause.text}: the sender has to mend that, nothing is lost.")
-    return _investigate(finding, text)
+    return _investigate(case, text)
 
 
-def _investigate(finding: Finding, text: str, evidence: Sequence[str] = ()) -> Recommendation:
-    return _make(finding, "investigate", text, evidence=evidence)
+def _investigate(case: Case, text: str, evidence: Sequence[str] = ()) -> Recommendation:
+    return _make(case, "investigate", text, evidence=evidence)
 
 
 def _make(
-    finding: Finding,
+    case: Case,
     action: Action,
     text: str,
     *,
-    channel: ChannelFacts | None = None,
     amount_sat: int | None = None,
     max_ppm: int | None = None,
     fee_ppm: int | None = None,
@@ -216,7 +233,7 @@ def _make(
     cost_msat: int | None = None,
     evidence: Sequence[str] = (),
 ) -> Recommendation:
-    at = channel or recommended_channel(finding)
+    finding, at = case.finding, case.channel
     return Recommendation(
         type=action,
         channel=scid_text(at.scid) if at is not None and at.scid is not None else None,
@@ -233,7 +250,7 @@ def _make(
 
 
 def _counts(finding: Finding) -> list[str]:
-    causes = ", ".join(f"{n} {cause.text}" for cause, n in sorted(finding.attempts_by_cause.items()))
+    causes = ", ".join(f"{n} {_CAUSE_TEXT[cause]}" for cause, n in sorted(finding.attempts_by_cause.items()))
     lines = [
         f"{finding.attempts} refused attempts ({causes}), {finding.demands} distinct demands, "
         f"{finding.unserved} never served"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from lnflow.advice.analyzing import PROBLEM_NAMES, opportunity_of, window_document
+import numpy as np
+
+from lnflow.advice.analyzing import PROBLEM_NAMES, opportunities_of, window_document
 from lnflow.advice.documents import (
     ChanceDocument,
     ChanceRow,
@@ -14,11 +16,11 @@ from lnflow.advice.documents import (
     WishDocument,
 )
 from lnflow.advice.notes import window_notes
-from lnflow.advice.recommend import idle_sources, recommend
 from lnflow.advice.wording import sats
-from lnflow.analysis.chance import STRENGTH, Chance
-from lnflow.analysis.facts import ChannelFacts, DemandGroup, WindowFacts, WishFacts
-from lnflow.analysis.findings import Finding, Findings, find
+from lnflow.analysis.chance import STRENGTH, Chances
+from lnflow.analysis.facts import ChannelFacts, DemandGroups, WindowFacts, WishFacts
+from lnflow.analysis.finding import Finding
+from lnflow.analysis.findings import Findings, find
 from lnflow.analysis.problems import fate_of
 from lnflow.domain.amounts import AMOUNT_BOUNDS_SAT
 from lnflow.domain.errors import ConfigurationError
@@ -59,14 +61,13 @@ def explain(
             f"{what} was refused for {ident!r} in this window"
             + (f": there is {there}" if there else ": take a longer one with --hours N or --all")
         )
-    covered_s = facts.scope.coverage.covered_s
-    advice = recommend(finding, idle_sources(facts.channels), covered_s)
-    rank = found.findings.index(finding) + 1
+    rank = next(n for n, f in enumerate(found.findings, start=1) if f is finding)
+    [opportunity] = opportunities_of(facts, found, [finding], first_rank=rank)
     own = [w for w in load_wishes([c.channel_id for c in finding.channels]) if finding.holds(w)]
     return WhyDocument(
         window=window_document(facts.scope.window),
         coverage=facts.scope.covered_share,
-        opportunity=opportunity_of(rank, finding, advice, covered_s),
+        opportunity=opportunity,
         layers=_layers(finding),
         demands=[_wish(w, channels) for w in own[:MOST_WISHES]],
         chance=_chance(found, finding),
@@ -143,31 +144,35 @@ def _layers(f: Finding) -> list[Layer]:
 
 
 def _chance(found: Findings, f: Finding) -> ChanceDocument:
-    by_size: dict[int, list[tuple[DemandGroup, Chance]]] = {}
-    for group, chance in zip(f.groups, f.chances, strict=True):
-        if chance is not None:
-            by_size.setdefault(group.amount_class or 0, []).append((group, chance))
+    refusals = found.refusals
+    own = np.flatnonzero((refusals.bins.of_row == f.place) & refusals.valued)
+    groups, chances = refusals.groups.taken(own), refusals.chances.taken(own)
+    sizes = np.maximum(groups.amount_class, 0)
     return ChanceDocument(
         prior=round(found.average_chance, 4),
-        evidence=[_chance_row(size, pairs) for size, pairs in sorted(by_size.items())],
+        evidence=[
+            _chance_row(size, groups.taken(rows), chances.taken(rows))
+            for size in np.unique(sizes).tolist()
+            for rows in [np.flatnonzero(sizes == size)]
+        ],
         result=None if f.settle_chance is None else round(f.settle_chance, 4),
     )
 
 
-def _chance_row(size: int, pairs: Sequence[tuple[DemandGroup, Chance]]) -> ChanceRow:
+def _chance_row(size: int, groups: DemandGroups, chances: Chances) -> ChanceRow:
     """One size; the parallel channels of a peer share its evidence, and only mean amounts differ."""
-    fee_msat = sum(g.open_fee_msat for g, _ in pairs)
-    some = pairs[0][1]
+    fee_msat = int(groups.open_fee_msat.sum())
+    settled, failed = int(chances.settled[0]), int(chances.downstream[0])
     return ChanceRow(
         from_sat=AMOUNT_BOUNDS_SAT[size - 1] if size else 0,
         below_sat=AMOUNT_BOUNDS_SAT[size] if size < len(AMOUNT_BOUNDS_SAT) else None,
-        demands=sum(g.unserved for g, _ in pairs),
+        demands=int(groups.unserved.sum()),
         open_fee_msat=fee_msat,
-        prior=round((some.alpha - some.settled) / STRENGTH, 4),
-        settled=some.settled,
-        failed=some.downstream,
-        reach=round(sum(g.open_fee_msat * c.reach for g, c in pairs) / fee_msat, 4),
-        chance=round(sum(g.open_fee_msat * c.mean for g, c in pairs) / fee_msat, 4),
+        prior=round((float(chances.alpha[0]) - settled) / STRENGTH, 4),
+        settled=settled,
+        failed=failed,
+        reach=round(float((groups.open_fee_msat * chances.reach).sum()) / fee_msat, 4),
+        chance=round(float((groups.open_fee_msat * chances.mean).sum()) / fee_msat, 4),
     )
 
 

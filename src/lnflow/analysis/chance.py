@@ -7,11 +7,10 @@ ever settled here get less with every step beyond: large amounts that never sett
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
-import msgspec
+import numpy as np
 from msgspec import Struct
 
+from lnflow.analysis.columns import Floats, Ints
 from lnflow.domain.amounts import AMOUNT_BOUNDS_SAT
 
 STRENGTH = 4.0  # a record of 4 wishes weighs as much as the prior
@@ -19,120 +18,114 @@ BEYOND = 1.5
 """Chance of an amount x times as large as the largest that settled regularly: divided by x to this power."""
 REGULAR = 3
 """A size that settled this often settles regularly."""
-_CLASSES = len(AMOUNT_BOUNDS_SAT) + 1
+CLASSES = len(AMOUNT_BOUNDS_SAT) + 1
+UNKNOWN = -1
+"""The class of wishes whose amount is not known: the last column, behind those of the sizes."""
 _MIN, _MAX = 0.005, 0.97
 
-Ends = tuple[int, int]
-"""(settled, failed downstream), wishes."""
 
+class Chances(Struct, frozen=True, kw_only=True):
+    """Beta distributions with their own evidence, times `reach` for amounts beyond all evidence; a chance a row."""
 
-class Chance(Struct, frozen=True, kw_only=True, gc=False):
-    """A Beta distribution with its own evidence, times `reach` for amounts beyond all evidence."""
+    alpha: Floats
+    beta: Floats
+    settled: Ints
+    downstream: Ints
+    reach: Floats
 
-    alpha: float
-    beta: float
-    settled: int
-    downstream: int
-    reach: float = 1.0
+    def taken(self, rows: Ints) -> Chances:
+        """Return some of the chances, in the order of their numbers."""
+        return Chances(**{name: getattr(self, name)[rows] for name in self.__struct_fields__})
 
     @property
-    def mean(self) -> float:
+    def mean(self) -> Floats:
         return self.reach * self.alpha / (self.alpha + self.beta)
 
     @property
-    def variance(self) -> float:
+    def variance(self) -> Floats:
         """Of the mean; `reach` is itself in doubt by as much as it says, or half of what it takes away if less."""
         n = self.alpha + self.beta
         share = self.alpha / n
-        doubt = min(self.reach, 0.5 * (1 - self.reach)) * share
+        doubt = np.minimum(self.reach, 0.5 * (1 - self.reach)) * share
         return self.reach**2 * share * (1 - share) / (n + 1) + doubt * doubt
 
 
-def posterior(ends: Ends, prior_mean: float) -> Chance:
-    """Return the chance after seeing `ends`, starting from `prior_mean` worth 4 wishes.
+def posterior(settled: Ints, downstream: Ints, prior_mean: Floats) -> Chances:
+    """Return the chances after seeing what settled and what failed downstream, from priors worth 4 wishes.
 
-    >>> posterior((4, 0), prior_mean=0.5).mean
-    0.75
+    >>> posterior(np.array([4]), np.array([0]), np.array([0.5])).mean.tolist()
+    [0.75]
     """
-    settled, downstream = ends
-    prior = 1 - min(_MAX, max(_MIN, 1 - prior_mean))
-    return Chance(
+    prior = 1 - np.clip(1 - prior_mean, _MIN, _MAX)
+    return Chances(
         alpha=STRENGTH * prior + settled,
         beta=STRENGTH * (1 - prior) + downstream,
         settled=settled,
         downstream=downstream,
+        reach=np.ones(len(prior)),
     )
 
 
 class SettleChances:
-    """Chances of one node and window; `by_peer` holds (peer, amount class) → ends.
+    """Chances of one node and window, from what was `settled` and what failed `downstream`, by peer and class.
 
-    `arrived_msat` holds what settled altogether, by amount class.
+    Peers are rows, amount classes columns, the last one for wishes of unknown size.  `arrived_msat` is what
+    settled altogether, by class.
     """
 
-    def __init__(
-        self, by_peer: Mapping[tuple[object, int | None], Ends], arrived_msat: Mapping[int, int] | None = None
-    ) -> None:
-        self._own = by_peer
-        self.settled = sum(s for s, _ in by_peer.values())
-        self.downstream = sum(d for _, d in by_peer.values())
+    def __init__(self, settled: Ints, downstream: Ints, arrived_msat: Ints) -> None:
+        self._settled, self._downstream = settled, downstream
+        self.settled, self.downstream = int(settled.sum()), int(downstream.sum())
         self.average = (self.settled + 1) / (self.settled + self.downstream + 2)
-        self._classes = _summed((index, ends) for (_, index), ends in by_peer.items() if index is not None)
-        self.class_failure = self._by_class()
+        self._failure = np.array([*self._by_class(), 1 - self.average])
         self._excess = self._by_peer()
-        self.regular_msat = self._largest_regular(arrived_msat or {})
+        self.regular_msat = self._largest_regular(arrived_msat)
         """Mean of the largest size that settles regularly; None: nothing settled, or no amounts are known."""
-        self._known: dict[tuple[object, int | None], Chance] = {}
 
-    def of(self, peer: object, amount_class: int | None, amount_msat: float | None = None) -> Chance:
-        """Return the chance for one peer and size; None for the size means that it is not known."""
-        key = (peer, amount_class)
-        found = self._known.get(key)
-        if found is None:
-            failure = (1 - self.average) if amount_class is None else self.class_failure[amount_class]
-            ends = (0, 0) if amount_class is None else self._own.get(key, (0, 0))
-            found = self._known[key] = posterior(ends, 1 - failure * self._excess.get(peer, 1.0))
-        reach = self.reach(amount_msat) if amount_msat else 1.0
-        return msgspec.structs.replace(found, reach=reach) if reach < 1 else found
+    def of(self, peers: Ints, classes: Ints, mean_msat: Floats) -> Chances:
+        """Return the chances for peers, classes and mean amounts (0: not known), row by row."""
+        known = classes != UNKNOWN
+        found = posterior(
+            self._settled[peers, classes] * known,
+            self._downstream[peers, classes] * known,
+            1 - self._failure[classes] * self._excess[peers],
+        )
+        return Chances(
+            alpha=found.alpha,
+            beta=found.beta,
+            settled=found.settled,
+            downstream=found.downstream,
+            reach=self.reach(mean_msat),
+        )
 
-    def reach(self, amount_msat: float) -> float:
-        """Return what the chance is multiplied by for an amount beyond those that settle regularly."""
-        if self.regular_msat is None or amount_msat <= self.regular_msat:
-            return 1.0
-        return float((self.regular_msat / amount_msat) ** BEYOND)
+    def reach(self, mean_msat: Floats) -> Floats:
+        """Return what a chance is multiplied by for an amount beyond those that settle regularly."""
+        reach = np.ones(len(mean_msat))
+        if self.regular_msat is not None:
+            beyond = mean_msat > self.regular_msat
+            reach[beyond] = (self.regular_msat / mean_msat[beyond]) ** BEYOND
+        return reach
 
     def _by_class(self) -> list[float]:
         """Return the chance to fail by class; each is the prior of the next larger one."""
         means: list[float] = []
         prior = 1 - self.average
-        for index in range(_CLASSES):
-            settled, failed = self._classes.get(index, (0, 0))
+        sums = zip(self._settled.sum(axis=0).tolist(), self._downstream.sum(axis=0).tolist(), strict=True)
+        for settled, failed in list(sums)[:CLASSES]:
             prior = (STRENGTH * prior + failed) / (STRENGTH + settled + failed)
             means.append(prior)
         return means
 
-    def _by_peer(self) -> dict[object, float]:
+    def _by_peer(self) -> Floats:
         """Return how much more often a peer's wishes fail than those of the same sizes elsewhere."""
-        failed: dict[object, float] = {}
-        expected: dict[object, float] = {}
-        for (peer, index), (s, d) in self._own.items():
-            usual = 1 - self.average if index is None else self.class_failure[index]
-            failed[peer] = failed.get(peer, 0.0) + d
-            expected[peer] = expected.get(peer, 0.0) + (s + d) * usual
-        return {peer: (failed[peer] + STRENGTH) / (expected[peer] + STRENGTH) for peer in failed}
+        failed = self._downstream.sum(axis=1)
+        expected = ((self._settled + self._downstream) * self._failure).sum(axis=1)
+        excess: Floats = (failed + STRENGTH) / (expected + STRENGTH)
+        return excess
 
-    def _largest_regular(self, arrived_msat: Mapping[int, int]) -> float | None:
-        settled = {index: s for index, (s, _) in self._classes.items() if s and arrived_msat.get(index)}
-        regular = [index for index, s in settled.items() if s >= REGULAR] or list(settled)
-        if not regular:
-            return None
-        top = max(regular)
-        return arrived_msat[top] / settled[top]
-
-
-def _summed(pairs: Iterable[tuple[int, Ends]]) -> dict[int, Ends]:
-    sums: dict[int, Ends] = {}
-    for key, (settled, downstream) in pairs:
-        s, d = sums.get(key, (0, 0))
-        sums[key] = (s + settled, d + downstream)
-    return sums
+    def _largest_regular(self, arrived_msat: Ints) -> float | None:
+        settled = self._settled.sum(axis=0)[:CLASSES]
+        arrived = (settled > 0) & (arrived_msat > 0)
+        regular = np.flatnonzero(arrived & (settled >= REGULAR))
+        some = regular if len(regular) else np.flatnonzero(arrived)
+        return float(arrived_msat[some[-1]] / settled[some[-1]]) if len(some) else None

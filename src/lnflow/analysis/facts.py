@@ -6,12 +6,16 @@ store's small numbers; channel 0 stands for every short channel id that is not o
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from msgspec import Struct
 
-from lnflow.domain.amounts import AMOUNT_BOUNDS_MSAT
 from lnflow.domain.causes import Cause, Circumstance
 from lnflow.domain.channel import Policy
 from lnflow.domain.time import SECOND_NS
+
+if TYPE_CHECKING:
+    from lnflow.analysis.columns import Floats, Ints
 
 
 class Window(Struct, frozen=True, kw_only=True, gc=False):
@@ -62,46 +66,39 @@ class ChannelFacts(Struct, frozen=True, kw_only=True, gc=False):
     private: bool | None = None
 
 
-class DemandGroup(Struct, frozen=True, kw_only=True, gc=False):
-    """Refused wishes to leave by one channel, alike in cause, circumstance and size.
+class DemandGroups(Struct, frozen=True, kw_only=True):
+    """Refused wishes to leave by one channel, alike in cause, circumstance and size: a group a row, as columns.
 
     `attempts` counts every try, `demands` each wish once.  `recovered` are the wishes of which a later try
     was passed on or settled; the `open_` figures leave them out and are once per wish.
     """
 
-    channel_id: int
-    cause: Cause
-    circumstance: Circumstance
-    amount_class: int | None
-    """None: the node gave no amounts (LND's HTLC_ADD_FAILED)."""
-    oversize: bool
-    """True: more than the largest channel with that peer could ever hold."""
-    attempts: int
-    attempted_msat: int
-    offered_fee_msat: int
-    demands: int
-    recovered: int
-    open_msat: int
-    open_fee_msat: int
-    open_fee_squares: float
+    channel_id: Ints
+    cause: Ints
+    circumstance: Ints
+    amount_class: Ints
+    """-1: the node gave no amounts (LND's HTLC_ADD_FAILED)."""
+    oversize: Ints
+    """1: more than the largest channel with that peer could ever hold."""
+    attempts: Ints
+    attempted_msat: Ints
+    offered_fee_msat: Ints
+    demands: Ints
+    recovered: Ints
+    open_msat: Ints
+    open_fee_msat: Ints
+    open_fee_squares: Floats
     """Sum of the squares of the open fees, msat squared: how unequal the wishes are."""
-    open_part_msat: int | None = None
-    """The open wishes as far as their first part was shown; None: as a whole."""
+    open_part_msat: Ints
+    """The open wishes as far as their first part was shown."""
+
+    def taken(self, rows: Ints) -> DemandGroups:
+        """Return some of the groups, in the order of their numbers."""
+        return DemandGroups(**{name: getattr(self, name)[rows] for name in self.__struct_fields__})
 
     @property
-    def unserved(self) -> int:
+    def unserved(self) -> Ints:
         return self.demands - self.recovered
-
-    @property
-    def largest_msat(self) -> int | None:
-        """No open wish is larger: exact for a single one, else the bound of the class (above all: twice the mean)."""
-        if self.amount_class is None or self.unserved <= 0:
-            return None
-        if self.unserved == 1:
-            return self.open_msat
-        if self.amount_class < len(AMOUNT_BOUNDS_MSAT):
-            return min(self.open_msat, AMOUNT_BOUNDS_MSAT[self.amount_class])
-        return min(self.open_msat, 2 * self.open_msat // self.unserved)
 
 
 class WishFacts(Struct, frozen=True, kw_only=True, gc=False):
@@ -121,21 +118,20 @@ class WishFacts(Struct, frozen=True, kw_only=True, gc=False):
     recovered: bool
 
 
-class EndGroup(Struct, frozen=True, kw_only=True, gc=False):
-    """What became of the wishes that we passed on at once by one channel, seen live in covered time.
+class EndGroups(Struct, frozen=True, kw_only=True):
+    """What became of the wishes that we passed on at once by one channel, seen live in covered time, as columns.
 
     `settled` paid us (for more than half of what they wanted), `downstream` did not: a later hop failed them.
     """
 
-    channel_id: int
-    amount_class: int | None
-    """None: of all sizes together."""
-    settled: int
-    downstream: int
-    amount_msat: int = 0
+    channel_id: Ints
+    amount_class: Ints
+    settled: Ints
+    downstream: Ints
+    amount_msat: Ints
     """Of all of them together; `part_msat` counts one part of those that came in equal parts at once."""
-    part_msat: int = 0
-    arrived_msat: int = 0
+    part_msat: Ints
+    arrived_msat: Ints
 
 
 class RefusalTotal(Struct, frozen=True, kw_only=True, gc=False):
@@ -164,6 +160,14 @@ class DownstreamTotal(Struct, frozen=True, kw_only=True, gc=False):
     attempts: int
     attempted_msat: int
     offered_fee_msat: int
+
+
+class Departures(Struct, frozen=True, kw_only=True, gc=False):
+    """What settled by one channel in the window, backfilled forwards included."""
+
+    channel_id: int
+    out_msat: int
+    earned_msat: int
 
 
 class ChannelFlow(Struct, frozen=True, kw_only=True, gc=False):
@@ -215,10 +219,10 @@ class WindowFacts(Struct, frozen=True, kw_only=True):
     outcomes: OutcomeTotal
     downstream: DownstreamTotal
     refusals: tuple[RefusalTotal, ...]
-    demands: tuple[DemandGroup, ...]
-    ends: tuple[EndGroup, ...]
+    demands: DemandGroups
+    ends: EndGroups
     channels: tuple[ChannelFacts, ...]
-    flows: tuple[ChannelFlow, ...]
+    departures: tuple[Departures, ...]
 
 
 class FailureFacts(Struct, frozen=True, kw_only=True, gc=False):

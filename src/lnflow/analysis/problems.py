@@ -6,9 +6,10 @@ downtime is stored, an underpaid fee is ours only if the sender had time to hear
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import Literal
 
-from lnflow.analysis.facts import ChannelFacts, DemandGroup, WishFacts
+from lnflow.analysis.facts import ChannelFacts, WishFacts
 from lnflow.domain.causes import Cause, Circumstance, Problem
 
 # Refusals that the sender has to mend (or that are somebody's game): shown, never counted as missed.
@@ -29,27 +30,41 @@ Fate = Literal["unserved", "served_later", "probe", "beyond_balance", "senders_f
 _ABSENT_LINK = frozenset({Cause.UNKNOWN_NEXT_PEER, Cause.LINK_NOT_ELIGIBLE})
 
 
-def problem_of(group: DemandGroup | WishFacts, channel: ChannelFacts | None) -> Problem | None:
+class Standing(IntEnum):
+    """What the channel that was asked for is to us by now."""
+
+    NOT_OURS = 0
+    CLOSED = 1
+    OPEN = 2
+
+
+def standing_of(channel: ChannelFacts | None) -> Standing:
+    if channel is None:
+        return Standing.NOT_OURS
+    return Standing.CLOSED if channel.closed else Standing.OPEN
+
+
+def problem_of(cause: Cause, circumstance: Circumstance, oversize: bool, standing: Standing) -> Problem | None:
     """Return the problem, or None for what is nobody's opportunity.
 
     None means a channel that is not ours (an invented id), or an absent link that is closed by now: whether it
     was down before or gone cannot be told.  Slot exhaustion keeps its meaning without a channel, since an older
     LND does not name the outgoing side.
     """
-    if channel is None:
-        return Problem.SLOTS if group.cause is Cause.HTLC_ADD_FAILED else None
-    if channel.closed and group.cause in _ABSENT_LINK:
+    if standing is Standing.NOT_OURS:
+        return Problem.SLOTS if cause is Cause.HTLC_ADD_FAILED else None
+    if standing is Standing.CLOSED and cause in _ABSENT_LINK:
         return None
-    match group.cause:
+    match cause:
         case Cause.INSUFFICIENT_BALANCE:
             # No balance could serve more than the channel holds: that takes capacity.
-            return Problem.SIZE if group.oversize else Problem.LIQUIDITY
+            return Problem.SIZE if oversize else Problem.LIQUIDITY
         case Cause.HTLC_EXCEEDS_MAX:
             return Problem.SIZE
         case Cause.FEE_INSUFFICIENT:
-            return Problem.STALE_FEE if group.circumstance is Circumstance.AFTER_RAISE else Problem.FEE
+            return Problem.STALE_FEE if circumstance is Circumstance.AFTER_RAISE else Problem.FEE
         case Cause.UNKNOWN_NEXT_PEER | Cause.LINK_NOT_ELIGIBLE:
-            return Problem.OFFLINE if group.circumstance is Circumstance.LINK_DOWN else Problem.UNATTRIBUTED
+            return Problem.OFFLINE if circumstance is Circumstance.LINK_DOWN else Problem.UNATTRIBUTED
         case Cause.HTLC_ADD_FAILED:
             return Problem.SLOTS
         case Cause.UNATTRIBUTED:
@@ -58,16 +73,13 @@ def problem_of(group: DemandGroup | WishFacts, channel: ChannelFacts | None) -> 
             return Problem.OTHER
 
 
-def is_missed(group: DemandGroup | WishFacts) -> bool:
-    """Return whether open wishes of the group could have been income.
+def is_missed(cause: Cause, circumstance: Circumstance) -> bool:
+    """Return whether open wishes could have been income.
 
     Not for the sender's own faults, not for who only looks for our balance, and not for what the balance of the
     time could not have served either.
     """
-    return group.cause not in SENDERS_FAULT and group.circumstance not in (
-        Circumstance.PROBE,
-        Circumstance.BALANCE_SHORT,
-    )
+    return cause not in SENDERS_FAULT and circumstance not in (Circumstance.PROBE, Circumstance.BALANCE_SHORT)
 
 
 def fate_of(wish: WishFacts) -> Fate:
@@ -78,7 +90,7 @@ def fate_of(wish: WishFacts) -> Fate:
         return "served_later"
     if wish.circumstance is Circumstance.BALANCE_SHORT:
         return "beyond_balance"
-    return "unserved" if is_missed(wish) else "senders_fault"
+    return "unserved" if is_missed(wish.cause, wish.circumstance) else "senders_fault"
 
 
 # How sure we are that the problem is the one named, before the amount of evidence is considered.

@@ -8,36 +8,24 @@ since a wrong average of the node moves all findings together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+import numpy as np
 from msgspec import Struct
 
-from lnflow.analysis.chance import STRENGTH, Chance
+from lnflow.analysis.chance import STRENGTH, Chances
+from lnflow.analysis.columns import Floats, Ints, summed
 
 DRAWS = 200  # the 10 % points are then right within 2 % of the draws
 LOW, HIGH = 0.1, 0.9
 _SEED = 21  # fixed: the same facts give the same range
 
 
-class OpenWishes:
-    """Unserved wishes by finding and settle chance, as columns: there can be tens of thousands of groups."""
+class OpenWishes(Struct, frozen=True, kw_only=True):
+    """Unserved wishes that share a finding and a chance, as columns; fees once per wish."""
 
-    def __init__(self) -> None:
-        self.finding: list[int] = []
-        self.fee_msat: list[float] = []
-        self.fee_squares: list[float] = []
-        self.chance: list[float] = []
-        self.chance_variance: list[float] = []
-        self.evidence: list[int] = []
-
-    def add(self, finding: int, fee_msat: int, fee_squares: float, chance: Chance) -> None:
-        """Take wishes of one finding that share a chance; fees once per wish."""
-        self.finding.append(finding)
-        self.fee_msat.append(fee_msat)
-        self.fee_squares.append(fee_squares)
-        self.chance.append(chance.mean)
-        self.chance_variance.append(chance.variance)
-        self.evidence.append(chance.settled + chance.downstream)
+    finding: Ints
+    fee_msat: Ints
+    fee_squares: Floats
+    chances: Chances
 
 
 class Circumstances(Struct, frozen=True, kw_only=True, gc=False):
@@ -48,9 +36,9 @@ class Circumstances(Struct, frozen=True, kw_only=True, gc=False):
     the logarithm of the true figure about the estimated one.
     """
 
-    unseen: float = 1.0
-    lasting: float = 1.0
-    doubt: float = 0.0
+    unseen: float
+    lasting: float
+    doubt: float
 
     @property
     def factor(self) -> float:
@@ -69,35 +57,30 @@ NOTHING = Value(expected_msat=0, low_msat=0, high_msat=0)
 
 
 def value_findings(
-    wishes: OpenWishes, circumstances: Sequence[Circumstances], node_settled: int, node_downstream: int
+    wishes: OpenWishes, factor: Floats, doubt_of_model: Floats, node_settled: int, node_downstream: int
 ) -> tuple[list[Value], Value]:
-    """Return a value for each finding, of which there are as many as circumstances, and one for all together.
+    """Return a value for each finding, of which there are as many as factors, and one for all together.
 
-    `node_settled` and `node_downstream` are the evidence of the node's average, whose doubt all share.
+    `factor` and `doubt_of_model` are their circumstances; `node_settled` and `node_downstream` are the evidence of
+    the node's average, whose doubt all share.
     """
-    findings = len(circumstances)
-    if not any(wishes.fee_msat):
-        return [NOTHING] * findings, NOTHING
-    import numpy as np
+    findings = len(factor)
+    fee = wishes.fee_msat.astype(float)
+    mean = wishes.chances.mean
 
-    index = np.array(wishes.finding)
-    fee = np.array(wishes.fee_msat, dtype=float)
-    mean, chance_variance = np.array(wishes.chance), np.array(wishes.chance_variance)
-
-    def per_finding(values: np.ndarray) -> np.ndarray:
-        return np.bincount(index, weights=values, minlength=findings)
+    def per_finding(values: Floats) -> Floats:
+        return summed(wishes.finding, values, findings)
 
     total_fee = per_finding(fee)
     expected = per_finding(fee * mean)
-    variance = per_finding(fee * fee * chance_variance + np.array(wishes.fee_squares) * mean * (1 - mean))
-    borrowed = per_finding(fee * STRENGTH / (STRENGTH + np.array(wishes.evidence))) / np.maximum(total_fee, 1)
-
-    factor = np.array([c.factor for c in circumstances])
-    doubt_of_model = np.array([c.doubt for c in circumstances])
+    variance = per_finding(fee * fee * wishes.chances.variance + wishes.fee_squares * mean * (1 - mean))
+    evidence = wishes.chances.settled + wishes.chances.downstream
+    borrowed = per_finding(fee * STRENGTH / (STRENGTH + evidence)) / np.maximum(total_fee, 1)
 
     valued = np.flatnonzero((total_fee > 0) & (factor > 0))
+    values = [NOTHING] * findings
     if not len(valued):
-        return [NOTHING] * findings, NOTHING
+        return values, NOTHING
     share = np.clip(expected[valued] / total_fee[valued], 1e-9, 1 - 1e-9)
     spread = variance[valued] / total_fee[valued] ** 2
     weight = np.maximum(share * (1 - share) / np.maximum(spread, 1e-12) - 1, 0.05)
@@ -108,12 +91,19 @@ def value_findings(
     samples = np.minimum(samples * doubt ** borrowed[valued], 1) * total_fee[valued] * factor[valued]
     samples *= np.exp(rng.standard_normal((DRAWS, len(valued))) * doubt_of_model[valued])
 
-    values = [NOTHING] * findings
-    lows, highs = np.quantile(samples, (LOW, HIGH), axis=0)
-    for position, finding in enumerate(valued):
-        values[finding] = _value(expected[finding] * factor[finding], lows[position], highs[position])
-    low, high = np.quantile(samples.sum(axis=1), (LOW, HIGH))
+    columns = (valued, expected[valued] * factor[valued], *_range(samples))
+    for finding, middle, low, high in zip(*(c.tolist() for c in columns), strict=True):
+        values[finding] = _value(middle, low, high)
+    low, high = (float(bound[0]) for bound in _range(samples.sum(axis=1, keepdims=True)))
     return values, _value(sum(v.expected_msat for v in values), low, high)
+
+
+def _range(samples: Floats) -> tuple[Floats, Floats]:
+    """Return the low and high points of each column, as `np.quantile` does, which takes five times as long."""
+    ordered = np.sort(samples, axis=0)
+    places = [share * (len(ordered) - 1) for share in (LOW, HIGH)]
+    low, high = (ordered[int(p)] + (ordered[int(p) + 1] - ordered[int(p)]) * (p % 1) for p in places)
+    return low, high
 
 
 def _value(expected: float, low: float, high: float) -> Value:

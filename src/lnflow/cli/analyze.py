@@ -20,7 +20,10 @@ from lnflow.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from lnflow.advice.analyzing import View
+    from lnflow.advice.documents import AnalyzeDocument
 
 
 @click.command("analyze")
@@ -60,6 +63,11 @@ def command(
         selection = Selection(min_failures=min_failures, min_missed_sat=min_missed_sat, view=view, top=top)
         document = service.analyze(service.window(choice), selection)
     from lnflow.cli.printing import show
-    from lnflow.cli.tables import draw_analysis
 
-    show(document, as_json, lambda console: draw_analysis(console, document))
+    show(document, as_json, lambda console: _draw(console, document))
+
+
+def _draw(console: Console, document: AnalyzeDocument) -> None:
+    from lnflow.cli.tables import draw_analysis  # rich takes its time to start, and JSON needs none of it
+
+    draw_analysis(console, document)

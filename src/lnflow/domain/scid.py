@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 ALIAS_FIRST_BLOCK = 16_000_000  # LND counts its aliases up from 16000000x0x0; no real block is that high
 
 
+@lru_cache(maxsize=1 << 14)
 def scid_text(scid: int) -> str:
     """Return the text form.
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from lnflow.analysis.facts import (
     ChannelFacts,
     ChannelFlow,
     CoverageFacts,
-    DemandGroup,
+    DemandGroups,
+    Departures,
     DownstreamTotal,
-    EndGroup,
+    EndGroups,
     FailureFacts,
     NodeFacts,
     OutcomeTotal,
@@ -25,6 +27,12 @@ from lnflow.domain.causes import Cause, Circumstance, Outcome
 from lnflow.domain.time import SECOND_NS
 from lnflow.service.protocols import FailureStatsStore
 from lnflow.store.records import FlowRow, RefusalRow, StoredChannel, Usability
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from lnflow.analysis.columns import Ints
+    from lnflow.store.blocks import Block
 
 SHED_COUNTER = "shed"
 
@@ -57,7 +65,7 @@ def load_window(store: FailureStatsStore, window: Window) -> WindowFacts:
     """Return everything `analyze` needs; all of it from one state of the store."""
     with store.consistent():
         since_ns, until_ns = window.since_ns, window.until_ns
-        flows = store.flows(since_ns, until_ns)
+        flows = store.departures(since_ns, until_ns)
         return WindowFacts(
             scope=load_scope(store, window),
             settled=SettledTotal(
@@ -76,41 +84,54 @@ def load_window(store: FailureStatsStore, window: Window) -> WindowFacts:
                 attempted_msat=sum(f.out_downstream_msat for f in flows),
                 offered_fee_msat=sum(f.out_downstream_fee_msat for f in flows),
             ),
-            refusals=_by_cause(store.refusals(since_ns, until_ns)),
-            demands=tuple(
-                DemandGroup(
-                    channel_id=d.chan,
-                    cause=Cause(d.cause),
-                    circumstance=Circumstance(d.circumstance),
-                    amount_class=None if d.amount_class < 0 else d.amount_class,
-                    oversize=bool(d.oversize),
-                    attempts=d.attempts,
-                    attempted_msat=d.msat,
-                    offered_fee_msat=d.fee_msat,
-                    demands=d.demands,
-                    recovered=d.recovered,
-                    open_msat=d.open_msat,
-                    open_fee_msat=d.open_fee_msat,
-                    open_fee_squares=d.open_fee_squares,
-                    open_part_msat=d.open_part_msat,
+            refusals=tuple(
+                RefusalTotal(
+                    cause=Cause(r.cause), attempts=r.attempts, attempted_msat=r.msat, offered_fee_msat=r.fee_msat
                 )
-                for d in store.demands(since_ns, until_ns)
+                for r in store.causes(since_ns, until_ns)
             ),
-            ends=tuple(
-                EndGroup(
-                    channel_id=s.chan,
-                    amount_class=s.amount_class,
-                    settled=s.arrived,
-                    downstream=s.wishes - s.arrived,
-                    amount_msat=s.amount_msat,
-                    part_msat=s.part_msat,
-                    arrived_msat=s.arrived_msat,
-                )
-                for s in store.served(since_ns, until_ns)
-            ),
+            demands=_demands(store.demands(since_ns, until_ns)),
+            ends=_ends(store.served(since_ns, until_ns)),
             channels=load_channels(store, until_ns),
-            flows=channel_flows(flows, ()),
+            departures=tuple(
+                Departures(channel_id=f.chan, out_msat=f.out_settled_msat, earned_msat=f.earned_msat) for f in flows
+            ),
         )
+
+
+def _demands(rows: Block) -> DemandGroups:
+    return DemandGroups(
+        channel_id=_whole(rows["chan"]),
+        cause=_whole(rows["cause"]),
+        circumstance=_whole(rows["circumstance"]),
+        amount_class=_whole(rows["amount_class"]),
+        oversize=_whole(rows["oversize"]),
+        attempts=_whole(rows["attempts"]),
+        attempted_msat=_whole(rows["msat"]),
+        offered_fee_msat=_whole(rows["fee_msat"]),
+        demands=_whole(rows["demands"]),
+        recovered=_whole(rows["recovered"]),
+        open_msat=_whole(rows["open_msat"]),
+        open_fee_msat=_whole(rows["open_fee_msat"]),
+        open_fee_squares=rows["open_fee_squares"].astype(float),
+        open_part_msat=_whole(rows["open_part_msat"]),
+    )
+
+
+def _ends(rows: Block) -> EndGroups:
+    return EndGroups(
+        channel_id=_whole(rows["chan"]),
+        amount_class=_whole(rows["amount_class"]),
+        settled=_whole(rows["arrived"]),
+        downstream=_whole(rows["wishes"]) - _whole(rows["arrived"]),
+        amount_msat=_whole(rows["amount_msat"]),
+        part_msat=_whole(rows["part_msat"]),
+        arrived_msat=_whole(rows["arrived_msat"]),
+    )
+
+
+def _whole(column: NDArray[Any]) -> Ints:
+    return column.astype("int64")
 
 
 MOST_WISHES = 1_000  # of one peer and all causes, the largest; a face shows fewer
@@ -213,19 +234,6 @@ def load_hours(store: FailureStatsStore, window: Window) -> tuple[list[FailureFa
         else:
             passed.append(_passed_on(settled=r.settled, downstream=r.downstream, hour=r.hour))
     return refused, passed
-
-
-def _by_cause(rows: Iterable[RefusalRow]) -> tuple[RefusalTotal, ...]:
-    sums: dict[int, list[int]] = {}
-    for r in rows:
-        total = sums.setdefault(r.cause, [0, 0, 0])
-        total[0] += r.attempts
-        total[1] += r.msat
-        total[2] += r.fee_msat
-    return tuple(
-        RefusalTotal(cause=Cause(cause), attempts=n, attempted_msat=msat, offered_fee_msat=fee_msat)
-        for cause, (n, msat, fee_msat) in sorted(sums.items())
-    )
 
 
 def _passed_on(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lnflow.analysis.facts import Window
-from lnflow.analysis.findings import Finding, find
+from lnflow.analysis.finding import Finding
+from lnflow.analysis.findings import find
 from lnflow.domain.causes import Problem
 from lnflow.domain.time import SECOND_NS
 from lnflow.pricing.facts import Unknown

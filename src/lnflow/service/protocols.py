@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from lnflow.advice.documents import ChannelsDocument, FailuresDocument, GroupKey
 from lnflow.analysis.facts import Window
@@ -12,12 +12,12 @@ from lnflow.ingest.status import CollectorStatus
 from lnflow.store.costs import StoredCosts
 from lnflow.store.following import StoredFollowing
 from lnflow.store.records import (
-    DemandRow,
+    CauseRow,
+    DepartureRow,
     FlowRow,
     HourRow,
     PairRow,
     RefusalRow,
-    ServedRow,
     StoredChannel,
     StoredCoverage,
     StoredNode,
@@ -26,6 +26,9 @@ from lnflow.store.records import (
     WishRow,
 )
 from lnflow.store.windows import Plan
+
+if TYPE_CHECKING:
+    from lnflow.store.blocks import Block
 
 
 class HTLCCollector(Protocol):
@@ -57,11 +60,15 @@ class FailureStatsStore(Protocol):
 
     def flows(self, since_ns: int, until_ns: int) -> list[FlowRow]: ...
 
+    def departures(self, since_ns: int, until_ns: int) -> list[DepartureRow]: ...
+
+    def causes(self, since_ns: int, until_ns: int) -> list[CauseRow]: ...
+
     def refusals(self, since_ns: int, until_ns: int) -> list[RefusalRow]: ...
 
-    def demands(self, since_ns: int, until_ns: int) -> list[DemandRow]: ...
+    def demands(self, since_ns: int, until_ns: int) -> Block: ...
 
-    def served(self, since_ns: int, until_ns: int) -> list[ServedRow]: ...
+    def served(self, since_ns: int, until_ns: int) -> Block: ...
 
     def wishes(self, since_ns: int, until_ns: int, chans: Sequence[int], most: int) -> list[WishRow]: ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import structs
@@ -11,9 +12,28 @@ from lnflow.domain.channel import ChannelState, Policy
 from lnflow.store.records import StoredChannel, Usability
 from lnflow.store.signed import from_signed
 
-_POLICY = """SELECT chan, base_fee_msat, fee_ppm, time_lock_delta, min_htlc_msat, max_htlc_msat,
-  inbound_base_fee_msat, inbound_fee_ppm, disabled, last_update_s, max(since_ns) FROM policy
-  WHERE node_id = ? AND side = ? AND since_ns <= ? GROUP BY chan"""
+_POLICY = (
+    "base_fee_msat", "fee_ppm", "time_lock_delta", "min_htlc_msat", "max_htlc_msat", "inbound_base_fee_msat",
+    "inbound_fee_ppm", "disabled", "last_update_s",
+)  # fmt: skip
+
+
+def _last(table: str, name: str, time: str, of: str = "") -> str:
+    """Return a join with the last row of a channel's history before ?2; the length of the history costs nothing."""
+    return f"""LEFT JOIN {table} {name} ON {name}.node_id = ?1 AND {name}.chan = c.channel_id{of.format(name)}
+      AND {name}.{time} = (SELECT max({time}) FROM {table} x WHERE x.node_id = ?1 AND x.chan = c.channel_id
+        {of.format("x")} AND x.{time} <= ?2)"""
+
+
+_CHANNELS = f"""SELECT c.channel_id, c.scid, c.channel_point, c.peer_id, peer.pubkey, peer.alias, c.capacity_sat,
+    c.private, c.closed_height, l.at_ns, l.facts, s.at_ns, s.active, s.local_msat, s.remote_msat, s.unsettled_msat,
+    o.active, o.at_ns, a.since_ns, {", ".join(f"a.{n}" for n in _POLICY)}, b.since_ns,
+    {", ".join(f"b.{n}" for n in _POLICY)}
+  FROM channel c LEFT JOIN peer USING (peer_id)
+  LEFT JOIN channel_state l ON l.node_id = ?1 AND l.chan = c.channel_id
+  {_last("channel_snapshot", "s", "at_ns")} {_last("channel_online", "o", "at_ns")}
+  {_last("policy", "a", "since_ns", " AND {}.side = 0")} {_last("policy", "b", "since_ns", " AND {}.side = 1")}
+  WHERE c.node_id = ?1 AND c.channel_id <> 0"""
 
 _state = msgspec.json.Decoder(ChannelState)
 
@@ -21,55 +41,25 @@ _state = msgspec.json.Decoder(ChannelState)
 def load_channels(con: sqlite3.Connection, node_id: int, at_ns: int) -> list[StoredChannel]:
     """Return every channel of the node, open, closed or provisional; the bucket of unknown ids is none."""
     scids: dict[int, list[int]] = {}
-    for chan, scid in con.execute(
-        "SELECT channel_id, scid FROM channel_scid WHERE node_id = ? ORDER BY scid", (node_id,)
-    ):
+    for chan, scid in con.execute("SELECT channel_id, scid FROM channel_scid WHERE node_id = ?", (node_id,)):
         scids.setdefault(chan, []).append(from_signed(scid))
-    facts: dict[int, ChannelState] = {}
-    listed_ns: dict[int, int] = {}
-    for chan, at, text in con.execute("SELECT chan, at_ns, facts FROM channel_state WHERE node_id = ?", (node_id,)):
-        facts[chan] = _state.decode(text)
-        if at <= at_ns:  # balances are stored when they change; a later listing found them the same
-            listed_ns[chan] = at
-    snapshots = {
-        chan: (
-            structs.replace(
-                facts[chan], active=bool(active), local_msat=local, remote_msat=remote, unsettled_msat=unsettled
-            ),
-            max(at, listed_ns.get(chan, at)),
-        )
-        for chan, at, active, local, remote, unsettled in con.execute(
-            """SELECT c.channel_id, s.at_ns, s.active, s.local_msat, s.remote_msat, s.unsettled_msat
-               FROM channel c JOIN channel_snapshot s ON s.node_id = ?1
-                 AND s.chan = c.channel_id AND s.at_ns = (SELECT max(at_ns) FROM channel_snapshot
-                   WHERE node_id = ?1 AND chan = c.channel_id AND at_ns <= ?2)
-               WHERE c.node_id = ?1""",
-            (node_id, at_ns),
-        )
-    }
-    online = {
-        chan: (bool(active), at)
-        for chan, active, at in con.execute(
-            "SELECT chan, active, max(at_ns) FROM channel_online WHERE node_id = ? AND at_ns <= ? GROUP BY chan",
-            (node_id, at_ns),
-        )
-    }
-    policies = [
-        {row[0]: (_policy(row[1:10]), row[10]) for row in con.execute(_POLICY, (node_id, side, at_ns))}
-        for side in (0, 1)
-    ]
-    rows = con.execute(
-        """SELECT channel_id, scid, channel_point, peer_id, pubkey, alias, capacity_sat, private, closed_height
-           FROM channel LEFT JOIN peer USING (peer_id) WHERE channel.node_id = ? AND channel_id <> 0
-           ORDER BY channel_id""",
-        (node_id,),
-    )
     result = []
-    for chan, scid, point, peer_id, pubkey, alias, capacity_sat, private, closed_height in rows:
-        state, state_ns = snapshots.get(chan, (None, None))
-        active, active_ns = online.get(chan, (None, None))
-        ours, ours_ns = policies[0].get(chan, (None, None))
-        theirs, _ = policies[1].get(chan, (None, None))
+    for (
+        chan, scid, point, peer_id, pubkey, alias, capacity_sat, private, closed_height, listed_ns, facts, balance_ns,
+        was_active, local_msat, remote_msat, unsettled_msat, active, active_ns, ours_ns, *policies,
+    ) in con.execute(_CHANNELS, (node_id, at_ns)):  # fmt: skip
+        state = state_ns = None
+        if balance_ns is not None:
+            state = structs.replace(
+                _state.decode(facts),
+                active=bool(was_active),
+                local_msat=local_msat,
+                remote_msat=remote_msat,
+                unsettled_msat=unsettled_msat,
+            )
+            # balances are stored when they change; a later listing found them the same
+            state_ns = max(balance_ns, listed_ns) if listed_ns <= at_ns else balance_ns
+        theirs_ns = policies[len(_POLICY)]
         result.append(
             StoredChannel(
                 channel_id=chan,
@@ -84,17 +74,17 @@ def load_channels(con: sqlite3.Connection, node_id: int, at_ns: int) -> list[Sto
                 closed_height=closed_height,
                 state=state,
                 state_ns=state_ns,
-                active=active,
+                active=bool(active) if active is not None else None,
                 active_ns=active_ns,
-                ours=ours,
+                ours=_policy(policies[: len(_POLICY)]) if ours_ns is not None else None,
                 ours_ns=ours_ns,
-                theirs=theirs,
+                theirs=_policy(policies[len(_POLICY) + 1 :]) if theirs_ns is not None else None,
             )
         )
-    return result
+    return sorted(result, key=lambda c: c.channel_id)
 
 
-def _policy(row: tuple[int | None, ...]) -> Policy:
+def _policy(row: Sequence[int | None]) -> Policy:
     base, ppm, delta, least, most, inbound_base, inbound_ppm, disabled, last_update_s = row
     return Policy(
         base_fee_msat=base or 0,
@@ -112,10 +102,10 @@ def _policy(row: tuple[int | None, ...]) -> Policy:
 def load_usability(con: sqlite3.Connection, node_id: int, since_ns: int, until_ns: int) -> list[Usability]:
     """Return the time each link is known to have been up; before its first fact it was not watched."""
     rows = con.execute(
-        """SELECT chan, at_ns, active FROM channel_online WHERE node_id = ?1 AND at_ns >= ?2 AND at_ns < ?3
-           UNION ALL
-           SELECT chan, max(at_ns), active FROM channel_online WHERE node_id = ?1 AND at_ns < ?2 GROUP BY chan
-           ORDER BY 1, 2""",
+        """SELECT o.chan, o.at_ns, o.active FROM channel c JOIN channel_online o ON o.node_id = ?1
+             AND o.chan = c.channel_id AND o.at_ns < ?3 AND o.at_ns >= coalesce((SELECT max(at_ns) FROM channel_online
+               WHERE node_id = ?1 AND chan = c.channel_id AND at_ns < ?2), ?2)
+           WHERE c.node_id = ?1 ORDER BY 1, 2""",
         (node_id, since_ns, until_ns),
     ).fetchall()
     result: list[Usability] = []

@@ -225,7 +225,6 @@ def _move_rollups(con: sqlite3.Connection, node_id: int, old: int, new: int) -> 
         "refusal_hour": ("chan", ["node_id", "hour", "chan", "cause"]),
         "pair_day": ("in_chan", ["node_id", "day", "in_chan", "out_chan", "outcome", "cause"]),
         "served": ("chan", ["node_id", "period", "chan", "amount_class"]),
-        "served_day": ("chan", ["node_id", "day", "chan", "amount_class"]),
     }
     moves = [(t, column, key) for t, (column, key) in tables.items()]
     moves.append(("pair_day", "out_chan", tables["pair_day"][1]))
@@ -242,4 +241,4 @@ def _move_rollups(con: sqlite3.Connection, node_id: int, old: int, new: int) -> 
         con.execute(f"DELETE FROM {table} WHERE node_id = ? AND {column} = ?", (node_id, old))
     for table in ("channel_total", "refusal_total"):
         con.execute(f"DELETE FROM {table} WHERE node_id = ?", (node_id,))
-    con.execute("UPDATE node_state SET totals_through = NULL WHERE node_id = ?", (node_id,))
+    con.execute("UPDATE node_state SET totals_through = NULL, blocks_through = NULL WHERE node_id = ?", (node_id,))

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from lnflow.domain.amounts import AMOUNT_BOUNDS_MSAT, amount_class
 from lnflow.domain.causes import Cause, Circumstance, Outcome
 from lnflow.domain.demand import LOOK_AHEAD_NS, LOOK_BACK_NS, PERIOD_NS, Try, Wish, find_wishes
-from lnflow.domain.time import DAY_NS, HOUR_NS
+from lnflow.domain.time import HOUR_NS
+from lnflow.store import wish_sums
 
 _RAISE_MATTERS_NS = HOUR_NS  # gossip needs up to an hour: docs/concepts/causes.md, stale price
 _LONGEST_HOLD_NS = PERIOD_NS  # an attempt that was held longer before it settled is not looked for
@@ -69,39 +70,6 @@ class DemandKeeper:
         for old in sorted(self._made_with)[:-4]:
             del self._made_with[old]
 
-    def sum_days(self, before_ns: int) -> None:
-        """Sum the demands of days that ended by `before_ns` and are not summed yet."""
-        con, node_id = self._con, self._node_id
-        row = con.execute("SELECT demand_days_through FROM node_state WHERE node_id = ?", (node_id,)).fetchone()
-        last = before_ns // DAY_NS
-        first = row[0]
-        if first is None:
-            oldest = con.execute(
-                f"""SELECT min(at_ns) FROM (SELECT min(first_ns) AS at_ns FROM demand WHERE node_id = ?1
-                      UNION ALL SELECT min(period) * {PERIOD_NS} FROM served WHERE node_id = ?1)""",
-                (node_id,),
-            ).fetchone()[0]
-            if oldest is None:
-                return
-            first = oldest // DAY_NS
-        if first >= last:
-            return
-        con.execute("DELETE FROM demand_day WHERE node_id = ? AND day >= ?", (node_id, first))
-        con.execute(
-            f"""INSERT INTO demand_day SELECT node_id, first_ns / {DAY_NS}, out_chan, {DEMAND_GROUP}
-                FROM demand WHERE node_id = ? AND first_ns >= ? AND first_ns < ?
-                GROUP BY first_ns / {DAY_NS}, out_chan, cause, circumstance, amount_class, oversize""",
-            (node_id, first * DAY_NS, last * DAY_NS),
-        )
-        con.execute("DELETE FROM served_day WHERE node_id = ? AND day >= ?", (node_id, first))
-        con.execute(
-            f"""INSERT INTO served_day SELECT node_id, period / {PERIODS_A_DAY}, chan, {SERVED_GROUP}
-                FROM served WHERE node_id = ? AND period >= ? AND period < ?
-                GROUP BY period / {PERIODS_A_DAY}, chan, amount_class""",
-            (node_id, first * PERIODS_A_DAY, last * PERIODS_A_DAY),
-        )
-        con.execute("UPDATE node_state SET demand_days_through = ? WHERE node_id = ?", (last, node_id))
-
     # -- inside -----------------------------------------------------------------------------------------
 
     def _mark(self, periods: set[int]) -> None:
@@ -131,10 +99,7 @@ class DemandKeeper:
             (node_id, start_ns, end_ns),
         )
         con.execute("DELETE FROM served WHERE node_id = ? AND period = ?", (node_id, period))
-        con.execute(
-            "UPDATE node_state SET demand_days_through = ?1 WHERE node_id = ?2 AND demand_days_through > ?1",
-            (start_ns // DAY_NS, node_id),
-        )
+        wish_sums.forget(con, node_id, period)
         tries = list(self._tries(start_ns - LOOK_BACK_NS, end_ns + LOOK_AHEAD_NS))
         begun = [w for w in find_wishes(tries) if start_ns <= w.first_ns < end_ns]
         refused = [w for w in begun if w.refused]
@@ -242,19 +207,6 @@ class DemandKeeper:
             ).fetchone()
             self._capacity_sat[chan] = row[0] if row else None
         return self._capacity_sat[chan]
-
-
-# The value columns of demand_day, of demands grouped by channel, cause, circumstance, class and oversize.
-_OPEN = "recovered_ns IS NULL"
-_OPEN_FEE = "max(0, fee_msat - paid_msat)"
-DEMAND_GROUP = f"""cause, circumstance, coalesce(amount_class, -1), oversize, sum(attempts), sum(attempted_msat),
-  sum(attempted_fee_msat), count(*), count(recovered_ns),
-  coalesce(sum(amount_out_msat) FILTER (WHERE {_OPEN}), 0), coalesce(sum({_OPEN_FEE}) FILTER (WHERE {_OPEN}), 0),
-  coalesce(total(CAST({_OPEN_FEE} AS REAL) * {_OPEN_FEE}) FILTER (WHERE {_OPEN}), 0.0),
-  coalesce(sum(part_msat) FILTER (WHERE {_OPEN}), 0)"""
-
-SERVED_GROUP = """amount_class, sum(wishes), sum(arrived), sum(amount_msat), sum(part_msat), sum(arrived_msat)"""
-PERIODS_A_DAY = DAY_NS // PERIOD_NS
 
 
 def _reach(period: int) -> tuple[int, int]:

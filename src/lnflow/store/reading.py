@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from lnflow.domain.errors import ConfigurationError, StoreError
 from lnflow.domain.time import HOUR_NS
@@ -17,12 +17,12 @@ from lnflow.store.database import explained, open_reader, snapshot
 from lnflow.store.following import StoredFollowing
 from lnflow.store.intervals import merged, within, without
 from lnflow.store.records import (
-    DemandRow,
+    CauseRow,
+    DepartureRow,
     FlowRow,
     HourRow,
     PairRow,
     RefusalRow,
-    ServedRow,
     StoredChannel,
     StoredCoverage,
     StoredNode,
@@ -31,6 +31,9 @@ from lnflow.store.records import (
     WishRow,
 )
 from lnflow.store.windows import Plan, plan_window
+
+if TYPE_CHECKING:
+    from lnflow.store.blocks import Block
 
 
 class StoreReader:
@@ -113,6 +116,14 @@ class StoreReader:
         """Return the sums of every channel with traffic in the window, or of one."""
         return sums.flows(self._con, self.node.node_id, self.plan(since_ns, until_ns), chan)
 
+    def departures(self, since_ns: int, until_ns: int) -> list[DepartureRow]:
+        """Return the outgoing half of the flows of every channel."""
+        return sums.departures(self._con, self.node.node_id, self.plan(since_ns, until_ns))
+
+    def causes(self, since_ns: int, until_ns: int) -> list[CauseRow]:
+        """Return our own refusals by cause."""
+        return sums.causes(self._con, self.node.node_id, self.plan(since_ns, until_ns))
+
     def refusals(self, since_ns: int, until_ns: int, chan: int | None = None) -> list[RefusalRow]:
         """Return our own refusals by outgoing channel and cause."""
         return sums.refusals(self._con, self.node.node_id, self.plan(since_ns, until_ns), chan)
@@ -128,13 +139,17 @@ class StoreReader:
         """Return refusals by hour and cause, and what was passed on live; the ends are rounded to whole hours."""
         return sums.hours(self._con, self.node.node_id, since_ns // HOUR_NS, -(-until_ns // HOUR_NS))
 
-    def demands(self, since_ns: int, until_ns: int) -> list[DemandRow]:
-        """Return the demands that began in the window, grouped."""
-        return sums.demands(self._con, self.node.node_id, since_ns, until_ns)
+    def demands(self, since_ns: int, until_ns: int) -> Block:
+        """Return the demands that began in the window, grouped: rows of `blocks.DEMANDS`."""
+        from lnflow.store.wish_sums import load_demands  # numpy takes its time to start, and few commands need it
 
-    def served(self, since_ns: int, until_ns: int) -> list[ServedRow]:
-        """Return what became of wishes passed on at once, by channel and amount class."""
-        return sums.served(self._con, self.node.node_id, since_ns, until_ns)
+        return load_demands(self._con, self.node.node_id, since_ns, until_ns)
+
+    def served(self, since_ns: int, until_ns: int) -> Block:
+        """Return what became of wishes passed on at once, by channel and amount class: rows of `blocks.SERVED`."""
+        from lnflow.store.wish_sums import load_served
+
+        return load_served(self._con, self.node.node_id, since_ns, until_ns)
 
     def wishes(self, since_ns: int, until_ns: int, chans: Sequence[int], most: int) -> list[WishRow]:
         """Return the refused wishes for some channels that began in the window, the largest fees first."""

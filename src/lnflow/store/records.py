@@ -67,6 +67,30 @@ class FlowRow(Struct, frozen=True, gc=False):
     out_pending: int
 
 
+class DepartureRow(Struct, frozen=True, gc=False):
+    """Sums over a window of what was to leave by one channel: the outgoing half of a `FlowRow`."""
+
+    chan: int
+    out_settled: int
+    out_settled_msat: int
+    earned_msat: int
+    out_settled_live: int
+    out_downstream: int
+    out_downstream_msat: int
+    out_downstream_fee_msat: int
+    out_refused: int
+    out_refused_msat: int
+    out_refused_fee_msat: int
+    out_pending: int
+
+
+class CauseRow(Struct, frozen=True, gc=False):
+    cause: int
+    attempts: int
+    msat: int
+    fee_msat: int
+
+
 class RefusalRow(Struct, frozen=True, gc=False):
     chan: int
     cause: int
@@ -99,37 +123,6 @@ class HourRow(Struct, frozen=True, gc=False):
     downstream: int
 
 
-class DemandRow(Struct, frozen=True, gc=False):
-    """Demands of one channel alike in cause, circumstance, class and oversize; class -1 is unknown."""
-
-    chan: int
-    cause: int
-    circumstance: int
-    amount_class: int
-    oversize: int
-    attempts: int
-    msat: int
-    fee_msat: int
-    demands: int
-    recovered: int
-    open_msat: int
-    open_fee_msat: int
-    open_fee_squares: float
-    open_part_msat: int
-
-
-class ServedRow(Struct, frozen=True, gc=False):
-    """What became of wishes passed on at once by one channel, by amount class; `arrived` of them settled."""
-
-    chan: int
-    amount_class: int
-    wishes: int
-    arrived: int
-    amount_msat: int
-    part_msat: int
-    arrived_msat: int
-
-
 class WishRow(Struct, frozen=True, gc=False):
     """One refused wish, as `store/schema` describes it."""
 
@@ -147,7 +140,7 @@ class WishRow(Struct, frozen=True, gc=False):
     recovered_ns: int | None
 
 
-class StoredChannel(Struct, frozen=True, kw_only=True):
+class StoredChannel(Struct, frozen=True, kw_only=True, gc=False):
     """A channel of ours with what was last known of it before a time."""
 
     channel_id: int

@@ -1,4 +1,4 @@
-"""Sums over a window, by channel, pair, hour and demand: set by set in SQL, from the parts of a plan."""
+"""Sums over a window, by channel, pair and hour: set by set in SQL, from the parts of a plan."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from lnflow.domain.causes import Outcome
-from lnflow.domain.demand import PERIOD_NS
 from lnflow.domain.time import DAY_NS
-from lnflow.store.demands import DEMAND_GROUP, SERVED_GROUP
-from lnflow.store.records import DemandRow, FlowRow, HourRow, PairRow, RefusalRow, ServedRow, WishRow
-from lnflow.store.totals import FLOW_COLUMNS, REFUSAL_COLUMNS
+from lnflow.store.records import CauseRow, DepartureRow, FlowRow, HourRow, PairRow, RefusalRow, WishRow
+from lnflow.store.totals import FLOW_COLUMNS, IN_COLUMNS, OUT_COLUMNS, REFUSAL_COLUMNS
 from lnflow.store.windows import Plan, RawPart
 
 _FEE = "max(coalesce(amount_in_msat - amount_out_msat, 0), 0)"
@@ -19,30 +17,42 @@ _DOWNSTREAM = f"(outcome = {Outcome.DOWNSTREAM:d})"
 _REFUSED = f"(outcome = {Outcome.REFUSED:d})"
 _PENDING = f"(outcome <= {Outcome.UNRESOLVED:d})"
 _OUT = "coalesce(amount_out_msat, 0)"
-# The flow columns of one raw row, in the order of FLOW_COLUMNS.
-_RAW_IN = (
+# The flow columns of one raw row.
+_RAW_IN = dict(zip(IN_COLUMNS, (
     _SETTLED, f"{_SETTLED} * coalesce(amount_in_msat, 0)", f"{_SETTLED} * {_FEE}", f"{_SETTLED} * live",
     _DOWNSTREAM, _REFUSED, f"{_REFUSED} * {_FEE}", _PENDING,
-)  # fmt: skip
-_RAW_OUT = (
+), strict=True))  # fmt: skip
+_RAW_OUT = dict(zip(OUT_COLUMNS, (
     _SETTLED, f"{_SETTLED} * {_OUT}", f"{_SETTLED} * {_FEE}", f"{_SETTLED} * live", _DOWNSTREAM,
     f"{_DOWNSTREAM} * {_OUT}", f"{_DOWNSTREAM} * {_FEE}", _REFUSED, f"{_REFUSED} * {_OUT}",
     f"{_REFUSED} * {_FEE}", _PENDING,
-)  # fmt: skip
+), strict=True))  # fmt: skip
 
 Row = Sequence[int]
 
 
 def flows(con: sqlite3.Connection, node_id: int, plan: Plan, chan: int | None) -> list[FlowRow]:
     """Return the sums of each channel; channels without any traffic are left out."""
-    rows = _sum(con, _flow_parts(con, node_id, plan, chan), 1)
+    rows = _sum(con, _flow_parts(node_id, plan, FLOW_COLUMNS, chan), 1)
     return [FlowRow(*row) for row in rows if any(row[1:])]
+
+
+def departures(con: sqlite3.Connection, node_id: int, plan: Plan) -> list[DepartureRow]:
+    """Return the outgoing half of `flows`, in half the time."""
+    rows = _sum(con, _flow_parts(node_id, plan, OUT_COLUMNS), 1)
+    return [DepartureRow(*row) for row in rows if any(row[1:])]
 
 
 def refusals(con: sqlite3.Connection, node_id: int, plan: Plan, chan: int | None) -> list[RefusalRow]:
     """Return our refusals by outgoing channel and cause."""
-    rows = _sum(con, _refusal_parts(con, node_id, plan, chan), 2)
+    rows = _sum(con, _refusal_parts(node_id, plan, chan), 2)
     return [RefusalRow(*row) for row in rows if any(row[2:])]
+
+
+def causes(con: sqlite3.Connection, node_id: int, plan: Plan) -> list[CauseRow]:
+    """Return our refusals by cause."""
+    rows = _sum(con, _refusal_parts(node_id, plan), 2, by=[1])
+    return [CauseRow(*row) for row in rows if any(row[1:])]
 
 
 def pairs(
@@ -95,49 +105,6 @@ def hours(con: sqlite3.Connection, node_id: int, first: int, last: int) -> list[
     return [HourRow(*row) for row in rows]
 
 
-def demands(con: sqlite3.Connection, node_id: int, since_ns: int, until_ns: int) -> list[DemandRow]:
-    """Return demands that began in the window: whole days from their sums, the ends from the rows."""
-    first, last, ends = _days_and_ends(con, node_id, since_ns, until_ns)
-    names = DemandRow.__struct_fields__
-    parts: list[tuple[str, tuple[int, ...]]] = [
-        (
-            f"SELECT out_chan, {DEMAND_GROUP} FROM demand WHERE node_id = ? AND first_ns >= ? AND first_ns < ?"
-            " GROUP BY out_chan, cause, circumstance, amount_class, oversize",
-            (node_id, a, b),
-        )
-        for a, b in ends
-        if a < b
-    ]
-    if first < last:
-        parts.append(
-            (
-                f"SELECT {', '.join(names)} FROM demand_day WHERE node_id = ? AND day >= ? AND day < ?",
-                (node_id, first, last),
-            )
-        )
-    return [DemandRow(*row) for row in _sum(con, parts, 5)]
-
-
-def served(con: sqlite3.Connection, node_id: int, since_ns: int, until_ns: int) -> list[ServedRow]:
-    """Return what became of wishes passed on at once; the ends are rounded outwards to whole periods."""
-    first, last, ends = _days_and_ends(con, node_id, since_ns, until_ns)
-    parts: list[tuple[str, tuple[int, ...]]] = [
-        (
-            f"SELECT chan, {SERVED_GROUP} FROM served WHERE node_id = ? AND period >= ? AND period < ?"
-            " GROUP BY chan, amount_class",
-            (node_id, a // PERIOD_NS, -(-b // PERIOD_NS)),
-        )
-        for a, b in ends
-        if a < b
-    ]
-    if first < last:
-        names = ", ".join(ServedRow.__struct_fields__)
-        parts.append(
-            (f"SELECT {names} FROM served_day WHERE node_id = ? AND day >= ? AND day < ?", (node_id, first, last))
-        )
-    return [ServedRow(*row) for row in _sum(con, parts, 2)]
-
-
 def wishes(
     con: sqlite3.Connection, node_id: int, since_ns: int, until_ns: int, chans: Sequence[int], most: int
 ) -> list[WishRow]:
@@ -152,25 +119,13 @@ def wishes(
     return [WishRow(*row) for row in rows]
 
 
-def _days_and_ends(
-    con: sqlite3.Connection, node_id: int, since_ns: int, until_ns: int
-) -> tuple[int, int, list[tuple[int, int]]]:
-    """Return the first and last summed day of a window and what is left of it at both ends."""
-    state = con.execute("SELECT demand_days_through FROM node_state WHERE node_id = ?", (node_id,)).fetchone()
-    first = -(-since_ns // DAY_NS)
-    last = min(until_ns // DAY_NS, state[0] if state[0] is not None else 0)
-    if first >= last:
-        return first, last, [(since_ns, until_ns)]
-    return first, last, [(since_ns, first * DAY_NS), (last * DAY_NS, until_ns)]
-
-
 def _flow_parts(
-    con: sqlite3.Connection, node_id: int, plan: Plan, chan: int | None
+    node_id: int, plan: Plan, columns: Sequence[str], chan: int | None = None
 ) -> Iterable[tuple[str, tuple[int, ...]]]:
     one = "" if chan is None else f" AND chan = {chan:d}"
     for total in plan.totals:
         yield (
-            f"SELECT chan, {_signed(total.sign, FLOW_COLUMNS)} FROM channel_total WHERE node_id = ? AND period ="
+            f"SELECT chan, {_signed(total.sign, columns)} FROM channel_total WHERE node_id = ? AND period ="
             f" (SELECT max(period) FROM channel_total WHERE node_id = ? AND period <= ?){one}",
             (node_id, node_id, total.period),
         )
@@ -181,36 +136,32 @@ def _flow_parts(
             else f"hour IN ({', '.join(str(h) for h in range(part.first, part.last))}) AND ? <= ?"
         )
         yield (
-            f"SELECT chan, {_signed(part.sign, FLOW_COLUMNS)} FROM channel_hour WHERE node_id = ? AND {where}{one}",
+            f"SELECT chan, {_signed(part.sign, columns)} FROM channel_hour WHERE node_id = ? AND {where}{one}",
             (node_id, part.first, part.last),
         )
     for raw in plan.raw:
         bounds = (node_id, raw.since_ns, raw.until_ns)
         when = "node_id = ? AND accounted_ns >= ? AND accounted_ns < ?"
         if chan is not None:  # both directions in one look, at the index alone
-            ins = _signed_sums(raw.sign, [f"(in_chan = {chan:d}) * {x}" for x in _RAW_IN])
-            outs = _signed_sums(raw.sign, [f"(out_chan = {chan:d}) * {x}" for x in _RAW_OUT])
+            one_way = {c: f"(in_chan = {chan:d}) * {x}" for c, x in _RAW_IN.items()}
+            one_way |= {c: f"(out_chan = {chan:d}) * {x}" for c, x in _RAW_OUT.items()}
             found = f"SELECT attempt_id FROM attempt WHERE {when} AND (in_chan = {chan:d} OR out_chan = {chan:d})"
             yield (
-                f"SELECT {chan:d}, {ins}, {outs} FROM attempt WHERE attempt_id IN ({found}) AND twin IS NULL"
-                " GROUP BY node_id",
+                f"SELECT {chan:d}, {_signed_sums(raw.sign, (one_way[c] for c in columns))} FROM attempt"
+                f" WHERE attempt_id IN ({found}) AND twin IS NULL GROUP BY node_id",
                 bounds,
             )
             continue
-        zeros_in, zeros_out = (", ".join("0" for _ in x) for x in (_RAW_IN, _RAW_OUT))
-        for column, ins, outs in (
-            ("in_chan", _signed_sums(raw.sign, _RAW_IN), zeros_out),
-            ("out_chan", zeros_in, _signed_sums(raw.sign, _RAW_OUT)),
-        ):
-            yield (
-                f"SELECT {column} AS chan, {ins}, {outs} FROM attempt WHERE {when} AND twin IS NULL GROUP BY {column}",
-                bounds,
-            )
+        for column, expressions in (("in_chan", _RAW_IN), ("out_chan", _RAW_OUT)):
+            if expressions.keys() & set(columns):
+                sums = _signed_sums(raw.sign, (expressions.get(c, "0") for c in columns))
+                yield (
+                    f"SELECT {column} AS chan, {sums} FROM attempt WHERE {when} AND twin IS NULL GROUP BY {column}",
+                    bounds,
+                )
 
 
-def _refusal_parts(
-    con: sqlite3.Connection, node_id: int, plan: Plan, chan: int | None
-) -> Iterable[tuple[str, tuple[int, ...]]]:
+def _refusal_parts(node_id: int, plan: Plan, chan: int | None = None) -> Iterable[tuple[str, tuple[int, ...]]]:
     one = "" if chan is None else f" AND chan = {chan:d}"
     for total in plan.totals:
         yield (
@@ -247,19 +198,24 @@ def _signed_sums(sign: int, expressions: Iterable[str]) -> str:
     return ", ".join(f"{'-' if sign < 0 else ''}sum({x})" for x in expressions)
 
 
-def _sum(con: sqlite3.Connection, parts: Iterable[tuple[str, tuple[int, ...]]], keys: int) -> list[tuple[int, ...]]:
-    """Return the parts added up by their first `keys` columns."""
+def _sum(
+    con: sqlite3.Connection,
+    parts: Iterable[tuple[str, tuple[int, ...]]],
+    keys: int,
+    by: Sequence[int] | None = None,
+) -> list[tuple[int, ...]]:
+    """Return the parts added up by their first `keys` columns, or by some of these."""
     listed = list(parts)
     if not listed:
         return []
     params = [p for _, values in listed for p in values]
-    if len(listed) == 1 and "GROUP BY" in listed[0][0]:
+    if by is None and len(listed) == 1 and "GROUP BY" in listed[0][0]:
         return con.execute(listed[0][0], params).fetchall()
     union = " UNION ALL ".join(sql for sql, _ in listed)
     cursor = con.execute(f"SELECT * FROM ({union}) LIMIT 0", params)
     names = [f"c{n}" for n in range(len(cursor.description))]
-    by = ", ".join(names[:keys])
+    key = ", ".join(names[:keys] if by is None else (names[n] for n in by))
     totals = ", ".join(f"sum({n})" for n in names[keys:])
     return con.execute(
-        f"WITH part({', '.join(names)}) AS ({union}) SELECT {by}, {totals} FROM part GROUP BY {by}", params
+        f"WITH part({', '.join(names)}) AS ({union}) SELECT {key}, {totals} FROM part GROUP BY {key}", params
     ).fetchall()

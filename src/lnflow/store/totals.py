@@ -6,12 +6,15 @@ import sqlite3
 
 from lnflow.store.windows import PERIOD_H
 
-FLOW_COLUMNS = (
+IN_COLUMNS = (
     "in_settled", "in_settled_msat", "sourced_msat", "in_settled_live", "in_downstream", "in_refused",
-    "in_refused_fee_msat", "in_pending", "out_settled", "out_settled_msat", "earned_msat", "out_settled_live",
-    "out_downstream", "out_downstream_msat", "out_downstream_fee_msat", "out_refused", "out_refused_msat",
-    "out_refused_fee_msat", "out_pending",
+    "in_refused_fee_msat", "in_pending",
 )  # fmt: skip
+OUT_COLUMNS = (
+    "out_settled", "out_settled_msat", "earned_msat", "out_settled_live", "out_downstream", "out_downstream_msat",
+    "out_downstream_fee_msat", "out_refused", "out_refused_msat", "out_refused_fee_msat", "out_pending",
+)  # fmt: skip
+FLOW_COLUMNS = IN_COLUMNS + OUT_COLUMNS
 REFUSAL_COLUMNS = ("attempts", "msat", "fee_msat")
 
 

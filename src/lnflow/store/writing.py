@@ -28,7 +28,7 @@ from lnflow.domain.costs import CircularHtlc, WalletTransaction
 from lnflow.domain.demand import PERIOD_NS
 from lnflow.domain.errors import ConfigurationError
 from lnflow.domain.time import DAY_NS, HOUR_NS
-from lnflow.store import attempts, costs, totals, twins
+from lnflow.store import attempts, costs, totals, twins, wish_sums
 from lnflow.store.channels import UNKNOWN_CHANNEL, ChannelDictionary, proves_channel
 from lnflow.store.database import explained, open_writer, transaction
 from lnflow.store.demands import DemandKeeper
@@ -445,7 +445,7 @@ class StoreWriter:
 
         def run() -> None:
             self._demands.settle(now_ns)
-            self._demands.sum_days(now_ns)
+            wish_sums.extend_blocks(self._con, self.node_id, now_ns)
             totals.extend_totals(self._con, self.node_id, now_ns // HOUR_NS)
 
         self._transact(run)

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.analysis.builders import channel, demands, ends, facts
+from tests.unit.analysis.builders import DemandGroup, channel, demands, ends, facts
 
 from lnflow.advice.analyzing import Selection, analyze
 from lnflow.advice.documents import Opportunity
-from lnflow.analysis.facts import ChannelFacts, DemandGroup
+from lnflow.analysis.facts import ChannelFacts
 from lnflow.domain.causes import Cause, Circumstance
 
 
@@ -118,3 +118,10 @@ def test_a_rebalance_that_brings_less_than_1_ppm_is_not_advised() -> None:
 def test_closed_channels_are_not_acted_on() -> None:
     advice = advise(demands(), channel(1, closed=True)).recommendation
     assert (advice.type, advice.channel) == ("investigate", None)
+
+
+def test_without_covered_time_nothing_is_promised_for_a_month() -> None:
+    nothing_covered = facts(demands(), passed=(ends(1, settled=9, downstream=1),), covered=0.0)
+    [opportunity] = analyze(nothing_covered, Selection(min_failures=0, min_missed_sat=0)).opportunities
+    assert (opportunity.recommendation.type, opportunity.marginal_gain) == ("investigate", [])
+    assert "none of the window is covered" in opportunity.recommendation.text

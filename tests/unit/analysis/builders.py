@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
+from lnflow.analysis.chance import UNKNOWN
 from lnflow.analysis.facts import (
     ChannelFacts,
-    ChannelFlow,
     CoverageFacts,
-    DemandGroup,
+    DemandGroups,
+    Departures,
     DownstreamTotal,
-    EndGroup,
+    EndGroups,
     NodeFacts,
     OutcomeTotal,
     RefusalTotal,
@@ -28,6 +32,39 @@ from lnflow.domain.scid import parse_scid
 from lnflow.domain.time import DAY_NS, SECOND_NS, parse_time_ns
 
 SINCE_NS = parse_time_ns("2026-11-01T00:00:00Z")
+
+
+class DemandGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `DemandGroups`; None: not known."""
+
+    channel_id: int
+    cause: Cause
+    circumstance: Circumstance
+    amount_class: int | None
+    oversize: bool
+    attempts: int
+    attempted_msat: int
+    offered_fee_msat: int
+    demands: int
+    recovered: int
+    open_msat: int
+    open_fee_msat: int
+    open_fee_squares: float
+    open_part_msat: int | None = None
+    """None: they came whole."""
+
+
+class EndGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `EndGroups`."""
+
+    channel_id: int
+    amount_class: int | None
+    settled: int
+    downstream: int
+    amount_msat: int
+    part_msat: int
+    arrived_msat: int
+
 
 _POLICY = Policy(base_fee_msat=0, fee_ppm=500, time_lock_delta=80, min_htlc_msat=1000, max_htlc_msat=990_000_000)
 
@@ -87,21 +124,9 @@ def ends(channel_id: int = 1, *, settled: int, downstream: int, amount_class: in
     )
 
 
-def flow(channel_id: int = 1, **changes: Any) -> ChannelFlow:
-    """Forwards of 100,000 sat each way at 500 ppm."""
-    out_forwards, in_forwards = changes.pop("out_forwards", 0), changes.pop("in_forwards", 0)
-    plain = ChannelFlow(
-        channel_id=channel_id,
-        in_forwards=in_forwards,
-        in_msat=in_forwards * 100_000_000,
-        out_forwards=out_forwards,
-        out_msat=out_forwards * 100_000_000,
-        earned_msat=out_forwards * 50_000,
-        sourced_msat=in_forwards * 50_000,
-        out_refused=0,
-        out_downstream=0,
-    )
-    return msgspec.structs.replace(plain, **changes)
+def departures(channel_id: int, forwards: int) -> Departures:
+    """Forwards of 100,000 sat at 500 ppm."""
+    return Departures(channel_id=channel_id, out_msat=forwards * 100_000_000, earned_msat=forwards * 50_000)
 
 
 def facts(
@@ -146,8 +171,29 @@ def facts(
             )
             for g in groups
         ),
-        demands=groups,
-        ends=passed,
+        demands=_demand_columns(groups),
+        ends=_end_columns(passed),
         channels=channels,
-        flows=tuple(flow(e.channel_id, out_forwards=e.settled) for e in passed),
+        departures=tuple(departures(e.channel_id, e.settled) for e in passed),
     )
+
+
+def _demand_columns(groups: tuple[DemandGroup, ...]) -> DemandGroups:
+    whole = [
+        g if g.open_part_msat is not None else msgspec.structs.replace(g, open_part_msat=g.open_msat) for g in groups
+    ]
+    return DemandGroups(**_columns(DemandGroup, whole))
+
+
+def _end_columns(passed: tuple[EndGroup, ...]) -> EndGroups:
+    return EndGroups(**_columns(EndGroup, passed))
+
+
+def _columns(kind: type[msgspec.Struct], rows: Sequence[msgspec.Struct]) -> dict[str, NDArray[Any]]:
+    return {
+        name: np.array(
+            [UNKNOWN if getattr(row, name) is None else getattr(row, name) for row in rows],
+            float if name == "open_fee_squares" else np.int64,
+        )
+        for name in kind.__struct_fields__
+    }

@@ -4,10 +4,8 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.analysis.builders import channel, demands, ends, facts
+from tests.unit.analysis.builders import DemandGroup, EndGroup, channel, demands, ends, facts
 
-from lnflow.analysis.chance import SettleChances
-from lnflow.analysis.facts import DemandGroup, EndGroup
 from lnflow.analysis.findings import find
 from lnflow.domain.causes import Cause, Circumstance, Problem
 
@@ -163,14 +161,6 @@ def test_figures_hang_together(groups: list[DemandGroup], passed: list[EndGroup]
         assert 0 <= f.urgency.total <= 100
     assert sum(f.attempts for f in found.findings) + found.noise_attempts == sum(g.attempts for g in groups)
     assert len({(f.channels, f.problem) for f in found.findings}) == len(found.findings)
-
-
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9), st.integers(0, 300), st.integers(0, 300)), max_size=20))
-def test_a_chance_is_a_share(rows: list[tuple[int, int, int, int]]) -> None:
-    chances = SettleChances({(p, c): (s, d) for p, c, s, d in rows})
-    for peer in range(4):
-        for size in (None, *range(10)):
-            assert 0 < chances.of(peer, size).mean < 1
 
 
 def test_a_window_of_which_little_was_covered_has_a_wider_range() -> None:
