@@ -435,6 +435,8 @@ class AdviceItem(Document, frozen=True, kw_only=True):
     measured: MeasuredGain | None
     not_measured: str | None
     """Why there is no measured effect yet; null if there is one, or nothing was taken."""
+    is_final: bool
+    """False while there is no effect, and while balance that was added still earns (28 days): not in the score yet."""
 
 
 class AdviceScore(Document, frozen=True, kw_only=True):

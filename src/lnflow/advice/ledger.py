@@ -105,16 +105,17 @@ def item(entry: Entry, measured: Effect | str | None) -> AdviceItem:
         if isinstance(measured, Effect)
         else None,
         not_measured=measured if isinstance(measured, str) else None,
+        is_final=isinstance(measured, Effect) and measured.final,
     )
 
 
 def score(items: Iterable[AdviceItem]) -> AdviceScore:
-    """Return how well the advice did: of the effects measured, how many lie in the range that was given."""
+    """Return how well the advice did: of the effects that are final, how many lie in the range that was given."""
     listed = list(items)
     return AdviceScore(
         given=len(listed),
         taken=sum(i.status == "taken" for i in listed),
-        measured=sum(i.measured is not None for i in listed),
+        measured=sum(i.is_final for i in listed),
         inside_range=sum(_is_inside(i) for i in listed),
     )
 
@@ -122,7 +123,8 @@ def score(items: Iterable[AdviceItem]) -> AdviceScore:
 def _is_inside(i: AdviceItem) -> bool:
     low, high = i.expected.low_msat, i.expected.high_msat
     return (
-        i.measured is not None
+        i.is_final
+        and i.measured is not None
         and low is not None
         and high is not None
         and low <= i.measured.gain_per_month_msat <= high

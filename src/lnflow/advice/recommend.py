@@ -123,15 +123,26 @@ def _more_outbound(case: Case, sources: Sequence[ChannelFacts], gain_msat: float
         )
     other = list(islice((c for c in sources if c not in finding.channels), 2))
     take_from = f", for instance from {' or '.join(_name(c) for c in other)}" if other else ""
+    gain = None if finding.per_month_msat is None else min(round(gain_msat), finding.per_month_msat)
     return _make(
         case,
         "rebalance_outbound",
-        f"Raise the local balance of {_name(channel)} by {amount_sat:,} sat, worth at most {max_ppm:,} ppm{take_from}.",
+        f"Raise the local balance of {_name(channel)} by {amount_sat:,} sat, worth at most {max_ppm:,} ppm{take_from}."
+        f"{_earning(gain, finding.per_month_msat)}",
+        gain_msat=gain,
         amount_sat=amount_sat,
         max_ppm=max_ppm,
         cost_msat=amount_sat * 1000 * max_ppm // PPM,
         evidence=[f"idle local balance in {_name(c)}: {_local_sat(c):,} sat" for c in other],
     )
+
+
+def _earning(once_msat: int | None, kept_msat: int | None) -> str:
+    """Say what an amount added once earns: what served a payment is gone."""
+    if once_msat is None or kept_msat is None:
+        return ""
+    kept = f"; {sats(kept_msat)} sat if it is kept filled" if kept_msat * 100 > once_msat * 105 else ""
+    return f" Once, that earns about {sats(once_msat)} sat within a month{kept}."
 
 
 def _larger(case: Case) -> Recommendation:
@@ -231,9 +242,12 @@ def _make(
     fee_ppm: int | None = None,
     max_htlc_msat: int | None = None,
     cost_msat: int | None = None,
+    gain_msat: int | None = None,
     evidence: Sequence[str] = (),
 ) -> Recommendation:
+    """`gain_msat` is what the action earns within a month; None: all that was missed."""
     finding, at = case.finding, case.channel
+    mended = finding.per_month_msat if gain_msat is None else gain_msat
     return Recommendation(
         type=action,
         channel=scid_text(at.scid) if at is not None and at.scid is not None else None,
@@ -241,7 +255,7 @@ def _make(
         max_ppm=max_ppm,
         fee_ppm=fee_ppm,
         max_htlc_msat=max_htlc_msat,
-        gain_per_month_msat=None if action == "investigate" else finding.per_month_msat,
+        gain_per_month_msat=None if action == "investigate" else mended,
         cost_msat=cost_msat,
         confidence=finding.confidence,
         text=text,

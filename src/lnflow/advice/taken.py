@@ -14,6 +14,9 @@ from msgspec import Struct
 from lnflow.advice.documents import Recommendation
 from lnflow.domain.channel import Policy
 
+ADDED_ONCE = frozenset({"rebalance_outbound", "rebalance_inbound"})
+"""What moves balance once; everything else goes on."""
+
 
 class Balance(Struct, frozen=True, gc=False):
     """Our balance in one of the peer's channels, as it was listed."""

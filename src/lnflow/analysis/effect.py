@@ -5,7 +5,9 @@ before, times what became of the income of the comparable peers in the same days
 
     gain = after - before * (their after / their before)
 
-The 80 % range follows from how much the peer's days differ and how differently the comparable peers fared.
+A price or a limit goes on earning: its gain a day counts for 30 days.  Balance that was added once is used up: of
+it only the days that have passed count.  The 80 % range follows from how much the peer's days differ and how
+differently the comparable peers fared.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ MIN_DAYS = 3
 MIN_PEERS = 2
 MAX_PEERS = 10
 MONTH_DAYS = 30
+FINAL_DAYS = 28  # four whole weeks: what was added once has then earned its month
 
 # Student's t at 90 % by degrees of freedom, each good up to the next: 80 % lie between -t and t.
 _T90 = ((2, 1.886), (3, 1.638), (4, 1.533), (5, 1.476), (6, 1.440), (8, 1.397), (10, 1.372), (15, 1.341), (25, 1.316))
@@ -40,15 +43,19 @@ class DailyIncome(Struct, frozen=True, gc=False):
 
 
 class Effect(Struct, frozen=True, kw_only=True, gc=False):
-    """Msat per 30 days."""
+    """Msat within 30 days of the change."""
 
     gain_per_month_msat: int
     low_msat: int
     high_msat: int
+    final: bool = True
+    """False while what was added may go on earning."""
 
 
-def measure(changed: DailyIncome, others: Sequence[DailyIncome]) -> Effect | str:
+def measure(changed: DailyIncome, others: Sequence[DailyIncome], *, once: bool = False) -> Effect | str:
     """Return the effect, or in words why there is none yet.  `others` are all peers that were left alone.
+
+    `once`: what was added is used up, so no day counts that has not passed.
 
     Before 1,000 a day and after 3,000, others 2,000 and 2,400: 3,000 - 1,000 x 1.2 = 1,800 a day.
 
@@ -77,10 +84,12 @@ def measure(changed: DailyIncome, others: Sequence[DailyIncome]) -> Effect | str
         + before**2 * spread * (1 + 1 / len(alike))
     )
     margin = _t90(days - 1) * math.sqrt(variance)
+    earning_days = len(changed.after) if once else MONTH_DAYS
     return Effect(
-        gain_per_month_msat=round(gain * MONTH_DAYS),
-        low_msat=round((gain - margin) * MONTH_DAYS),
-        high_msat=round((gain + margin) * MONTH_DAYS),
+        gain_per_month_msat=round(gain * earning_days),
+        low_msat=round((gain - margin) * earning_days),
+        high_msat=round((gain + margin) * earning_days),
+        final=not once or earning_days >= FINAL_DAYS,
     )
 
 

@@ -31,10 +31,14 @@ def draw_advice(console: Console, document: AdviceDocument) -> None:
             Text(item.recommendation.text),
             _status(item),
             _gain(item.expected),
-            Text(item.not_measured) if item.not_measured is not None else _gain(item.measured),
+            Text(item.not_measured) if item.not_measured is not None else _measured(item),
         )
     console.print(table)
     draw_score(console, document.score)
+
+
+def _measured(item: AdviceItem) -> str:
+    return _gain(item.measured) + ("\nso far" if item.measured is not None and not item.is_final else "")
 
 
 def draw_score(console: Console, score: AdviceScore) -> None:

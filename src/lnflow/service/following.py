@@ -8,7 +8,7 @@ import msgspec
 
 from lnflow.advice.documents import AdviceDocument, AdviceStatus, GainDocument, NodeDocument, Recommendation
 from lnflow.advice.ledger import Entry, item, score
-from lnflow.advice.taken import Balance, Move, Since, taken_at_ns
+from lnflow.advice.taken import ADDED_ONCE, Balance, Move, Since, taken_at_ns
 from lnflow.analysis.effect import DailyIncome, Effect, measure
 from lnflow.domain.scid import parse_scid
 from lnflow.domain.time import DAY_NS, HOUR_NS
@@ -66,7 +66,8 @@ class Follower:
             for pubkey, days in income.items()
         }
         changed = per_peer.get(entry.peer_pubkey, DailyIncome([0] * len(before), [0] * len(after)))
-        return measure(changed, [days for pubkey, days in per_peer.items() if pubkey not in busy])
+        alone = [days for pubkey, days in per_peer.items() if pubkey not in busy]
+        return measure(changed, alone, once=entry.recommendation.type in ADDED_ONCE)
 
     def _days(self, entry: Entry, origin_ns: int) -> tuple[list[int], list[int]]:
         """Return the covered days before and after, without those that another change of the peer fell into."""

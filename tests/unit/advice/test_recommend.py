@@ -34,6 +34,17 @@ def test_no_more_than_fits_is_asked_for() -> None:
     assert advice.amount_sat == 200_000
 
 
+def test_a_rebalance_promises_what_its_amount_earns_once() -> None:
+    """200,000 sat at 500 ppm are 100 sat, gone with the payments they serve; kept filled it would be more."""
+    opportunity = advise(demands(), channel(1, local_msat=9_800_000_000, remote_msat=200_000_000))
+    advice = opportunity.recommendation
+    assert advice.gain_per_month_msat == 100_000
+    assert advice.cost_msat is not None
+    assert advice.cost_msat <= advice.gain_per_month_msat < (opportunity.per_month_msat or 0)
+    assert "Once, that earns about 100 sat within a month" in advice.text
+    assert "if it is kept filled" in advice.text
+
+
 def test_of_parallel_channels_the_one_with_room_is_filled() -> None:
     full = channel(1, peer_id=7, remote_msat=1_000_000)
     empty = channel(2, peer_id=7, remote_msat=9_000_000_000)

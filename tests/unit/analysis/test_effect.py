@@ -17,6 +17,14 @@ def test_what_would_have_come_anyway_is_taken_off() -> None:
     assert effect == Effect(gain_per_month_msat=54_000, low_msat=54_000, high_msat=54_000)
 
 
+def test_what_was_added_once_earns_only_in_days_that_have_passed() -> None:
+    """1,800 a day in four days: 7,200, not 54,000 a month."""
+    effect = measure(DailyIncome([1_000] * 4, [3_000] * 4), STEADY, once=True)
+    assert effect == Effect(gain_per_month_msat=7_200, low_msat=7_200, high_msat=7_200, final=False)
+    month = measure(DailyIncome([1_000] * 28, [3_000] * 28), [DailyIncome([2_000] * 28, [2_400] * 28)] * 2, once=True)
+    assert month == Effect(gain_per_month_msat=50_400, low_msat=50_400, high_msat=50_400, final=True)
+
+
 def test_the_range_grows_with_the_differences_between_days() -> None:
     """Variance of the mean before: 13,333 / 4 = 3,333; x 1.2² = 4,800; root 69.28 x 1.638 x 30 days = 3,404.5."""
     effect = measure(DailyIncome([900, 1_100, 900, 1_100], [3_000] * 4), STEADY)
