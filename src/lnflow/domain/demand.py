@@ -50,6 +50,8 @@ class Try(Struct, frozen=True, gc=False):
     fee_msat: int | None
     outcome: Outcome
     cause: Cause
+    lone_settled_ns: int = 0
+    """When, before it, the last try of the same incoming peer settled that is left out because it stands alone."""
 
 
 class Wish(Struct, gc=False):
@@ -86,12 +88,17 @@ class Wish(Struct, gc=False):
 
 
 def find_wishes(tries: Sequence[Try]) -> list[Wish]:
-    """Return the wishes behind tries that come in order of arrival, in order of their first try."""
+    """Return the wishes behind tries that come in order of arrival, in order of their first try.
+
+    Tries that `lone_tries.py` sets apart may be left out; each of them is a wish by itself.
+    """
     probes = find_probes(tries)
     pairs: defaultdict[tuple[int, int], _Pair] = defaultdict(_Pair)
     refused_by_peer: defaultdict[int, deque[tuple[int, Wish]]] = defaultdict(deque)
     wishes: list[Wish] = []
     for number, t in enumerate(tries):
+        if t.lone_settled_ns:
+            _forget_older(refused_by_peer[t.in_peer], t.lone_settled_ns)
         if number in probes:
             wishes.append(_take(_begin(t, probe=True), t, new=True, half=False))
             continue
@@ -273,8 +280,7 @@ def _see_recovery(wish: Wish, now_ns: int) -> None:
 def _credit_elsewhere(refused: deque[tuple[int, Wish]], t: Try) -> None:
     """What another peer of ours refused a moment ago went by this one: that wish paid us after all."""
     amount = t.amount_out_msat or 0
-    while refused and t.arrived_ns - refused[0][1].last_ns > ELSEWHERE_NS:
-        refused.popleft()
+    _forget_older(refused, t.arrived_ns)
     for count, (out_peer, wish) in enumerate(reversed(refused)):
         if count >= _SCAN:
             return
@@ -283,6 +289,11 @@ def _credit_elsewhere(refused: deque[tuple[int, Wish]], t: Try) -> None:
             wish.arrived_msat += amount
             _see_recovery(wish, t.arrived_ns)
             return
+
+
+def _forget_older(refused: deque[tuple[int, Wish]], now_ns: int) -> None:
+    while refused and now_ns - refused[0][1].last_ns > ELSEWHERE_NS:
+        refused.popleft()
 
 
 def _without(halves: Iterable[float], amount: int) -> tuple[float, ...]:
