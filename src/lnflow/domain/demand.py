@@ -35,6 +35,8 @@ SMALLEST_SHARD_MSAT = 10_000_000
 _PROBE_STEPS = 4
 _HALVINGS = 6
 _FULFILLED_PERCENT = 95
+_REFUSED, _SETTLED, _DOWNSTREAM = Outcome.REFUSED, Outcome.SETTLED, Outcome.DOWNSTREAM  # looked up once
+_MENDABLE = (Cause.NONE, Cause.FEE_INSUFFICIENT)
 _SCAN = 64  # so many recent wishes of a pair are compared with a try: a flood stays linear
 
 
@@ -52,6 +54,8 @@ class Try(Struct, frozen=True, gc=False):
     cause: Cause
     lone_settled_ns: int = 0
     """When, before it, the last try of the same incoming peer settled that is left out because it stands alone."""
+    alone: bool = False
+    """No other try of its pair can be of the same wish: nothing is looked for, nothing is remembered."""
 
 
 class Wish(Struct, gc=False):
@@ -102,17 +106,17 @@ def find_wishes(tries: Sequence[Try]) -> list[Wish]:
         if number in probes:
             wishes.append(_take(_begin(t, probe=True), t, new=True, half=False))
             continue
-        pair = pairs[t.in_peer, t.out_peer]
-        wish, half = pair.find(t)
+        wish, half = (None, False) if t.alone else pairs[t.in_peer, t.out_peer].find(t)
         new = wish is None
         if wish is None:
             wish = _begin(t, probe=False)
             wishes.append(wish)
-            if t.outcome is Outcome.SETTLED and t.amount_out_msat is not None:
+            if t.outcome is _SETTLED and t.amount_out_msat is not None:
                 _credit_elsewhere(refused_by_peer[t.in_peer], t)
         _take(wish, t, new=new, half=half)
-        pair.keep(wish, t)
-        if t.outcome is Outcome.REFUSED and t.amount_out_msat is not None:
+        if not t.alone:
+            pairs[t.in_peer, t.out_peer].keep(wish, t)
+        if t.outcome is _REFUSED and t.amount_out_msat is not None:
             refused_by_peer[t.in_peer].append((t.out_peer, wish))
     return wishes
 
@@ -127,12 +131,12 @@ def find_probes(tries: Sequence[Try]) -> set[int]:
     found: set[int] = set()
     for number, t in enumerate(tries):
         amount = t.amount_out_msat
-        if amount is None or t.outcome is Outcome.SETTLED or t.out_chan == NOT_OURS:
+        if t.alone or amount is None or t.outcome is _SETTLED or t.out_chan == NOT_OURS:
             continue
         live = chains[t.in_peer, t.out_peer]
         while live and t.arrived_ns - live[0].last_ns > SESSION_NS:
             live.popleft()
-        refused = t.outcome is Outcome.REFUSED
+        refused = t.outcome is _REFUSED
         best: _Chain | None = None
         for chain in live:
             if (best is None or len(chain.places) > len(best.places)) and chain.expects(amount):
@@ -235,10 +239,10 @@ def _take(wish: Wish, t: Try, *, new: bool, half: bool) -> Wish:
     elif not new:
         _count_parts(wish, t)
     wish.last_ns = max(wish.last_ns, now)
-    if t.outcome is Outcome.REFUSED:
+    if t.outcome is _REFUSED:
         if not wish.refused:
             wish.out_chan = t.out_chan
-        if wish.cause in (Cause.NONE, Cause.FEE_INSUFFICIENT):
+        if wish.cause in _MENDABLE:
             wish.cause = t.cause  # a price that was mended, and then something else stood in the way
         if not half and wish.burst == 1 and fee is not None and wish.amount_msat == wish.part_msat:
             wish.fee_msat = max(wish.fee_msat or 0, fee)
@@ -247,12 +251,12 @@ def _take(wish: Wish, t: Try, *, new: bool, half: bool) -> Wish:
         wish.refused_fee_msat += fee or 0
     elif amount is not None:
         wish.passed_msat = max(wish.passed_msat, amount)
-        wish.failed = wish.failed or t.outcome is Outcome.DOWNSTREAM
-        if t.outcome is Outcome.SETTLED:
+        wish.failed = wish.failed or t.outcome is _DOWNSTREAM
+        if t.outcome is _SETTLED:
             wish.arrived_msat += amount
             wish.paid_msat += fee or 0
         _see_recovery(wish, now)
-    if amount is not None and t.outcome is not Outcome.SETTLED:
+    if amount is not None and t.outcome is not _SETTLED:
         kept = wish.awaited if half else ()
         wish.awaited = (*kept[-30:], amount / 2, amount / 2)
     return wish

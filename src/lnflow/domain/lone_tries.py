@@ -6,7 +6,6 @@ its amount.  One that we passed on is then a wish by itself, with nothing for th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,16 +43,24 @@ class Tries:
         """Return some of the tries."""
         return Tries(**{name: getattr(self, name)[which] for name in self.__slots__})
 
-    def each(self, lone_settled_ns: Ints) -> Iterator[Try]:
-        """Yield them one by one, with what is said of those that are not here."""
-        columns = [getattr(self, name).tolist() for name in self.__slots__]
-        for at_ns, in_peer, out_peer, in_chan, out_chan, amount, fee, outcome, cause, settled_ns in zip(
-            *columns, lone_settled_ns.tolist(), strict=True
-        ):
-            yield Try(
-                at_ns, in_peer, out_peer, in_chan, out_chan, None if amount < 0 else amount, None if fee < 0 else fee,
-                _OUTCOMES[outcome], _CAUSES[cause], settled_ns,
-            )  # fmt: skip
+    def each(self, lone_settled_ns: Ints, alone: Bools) -> list[Try]:
+        """Return them one by one, with what is said of those that are not here."""
+        return list(
+            map(
+                Try,
+                self.arrived_ns.tolist(),
+                self.in_peer.tolist(),
+                self.out_peer.tolist(),
+                self.in_chan.tolist(),
+                self.out_chan.tolist(),
+                [None if msat < 0 else msat for msat in self.amount_out_msat.tolist()],
+                [None if msat < 0 else msat for msat in self.fee_msat.tolist()],
+                [_OUTCOMES[outcome] for outcome in self.outcome.tolist()],
+                [_CAUSES[cause] for cause in self.cause.tolist()],
+                lone_settled_ns.tolist(),
+                alone.tolist(),
+            )
+        )
 
 
 def set_apart(tries: Tries) -> tuple[Tries, list[Try]]:
@@ -64,8 +71,8 @@ def set_apart(tries: Tries) -> tuple[Tries, list[Try]]:
     """
     if not len(tries):
         return tries, []
-    refused = tries.outcome == Outcome.REFUSED
-    may_join = _has_company(tries) | refused
+    alone = ~_has_company(tries)
+    may_join = ~alone | (tries.outcome == Outcome.REFUSED)
     settled = (tries.outcome == Outcome.SETTLED) & (tries.amount_out_msat >= 0)
     by_in_peer = np.argsort(tries.in_peer, kind="stable")
     # It may be what another peer of ours refused a moment ago.
@@ -73,7 +80,7 @@ def set_apart(tries: Tries) -> tuple[Tries, list[Try]]:
     lone = ~may_join & ~(settled & (tries.arrived_ns - last_ns <= ELSEWHERE_NS))
     others = ~lone
     lone_settled_ns = _last_before(tries, by_in_peer, lone & settled)
-    return tries.chosen(lone), list(tries.chosen(others).each(lone_settled_ns[others]))
+    return tries.chosen(lone), tries.chosen(others).each(lone_settled_ns[others], alone[others])
 
 
 def _has_company(tries: Tries) -> Bools:

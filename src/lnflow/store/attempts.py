@@ -8,11 +8,24 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 from lnflow.domain.causes import Cause, Outcome
-from lnflow.store import rollups
+from lnflow.store import bulk, rollups
 from lnflow.store.rollups import Share
-from lnflow.store.rows import IN_CHAN, IN_HTLC_ID, ONLY_KNOWN, Row, WriteReport
+from lnflow.store.rows import (
+    ARRIVED,
+    HISTORY,
+    IN_CHAN,
+    IN_HTLC_ID,
+    ONLY_KNOWN,
+    ORDINAL,
+    OUTCOME,
+    RESOLVED,
+    Row,
+    WriteReport,
+    accounted_ns,
+)
 
 # The columns of a Row, in its order.
 _STAGE = """
@@ -27,11 +40,10 @@ CREATE TEMP TABLE IF NOT EXISTS stage (
 _INSERT_STAGE = f"INSERT INTO temp.stage VALUES ({', '.join('?' * 19)}, NULL)"
 _ACCOUNTED = f"""CASE WHEN outcome = {Outcome.SETTLED:d} THEN coalesce(history_ns, resolved_ns, arrived_ns)
                       ELSE coalesce(arrived_ns, resolved_ns, history_ns) END"""
-_INSERT = """INSERT INTO attempt (node_id, in_chan, in_htlc_id, out_chan, out_scid, out_htlc_id, out_used,
+_ATTEMPT = """attempt (node_id, in_chan, in_htlc_id, out_chan, out_scid, out_htlc_id, out_used,
   out_at_ns, amount_in_msat, amount_out_msat, arrived_ns, resolved_ns, history_ns, outcome, cause,
   wire_code, detail, live, ordinal, accounted_ns)"""
-_VALUES = f"""{", ".join(f"?{n}" for n in range(1, 18))}, ?19,
-  CASE WHEN ?13 = {Outcome.SETTLED:d} THEN coalesce(?12, ?11, ?10) ELSE coalesce(?10, ?11, ?12) END"""
+_ATTEMPT_COLUMNS = 20
 
 
 class HighestIds(dict[int | None, int]):
@@ -68,17 +80,26 @@ def upsert(con: sqlite3.Connection, node_id: int, highest: HighestIds, rows: Seq
         htlc_id = row[IN_HTLC_ID]
         is_beyond = htlc_id is not None and htlc_id > highest[row[IN_CHAN]] and not row[ONLY_KNOWN]
         (beyond if is_beyond else others).append(row)
+    of_beyond = _insert_new(con, node_id, highest, beyond) if beyond else None
     [newest] = con.execute("SELECT coalesce(max(attempt_id), 0) FROM attempt").fetchone()
-    con.executemany(f"{_INSERT} VALUES ({node_id:d}, {_VALUES})", beyond)
     report, shares = _merge_staged(con, node_id, others) if others else (WriteReport(), [])
-    shares += rollups.shares_of(con, 1, "a.attempt_id > ?", (newest,))
-    rollups.fold(con, node_id, shares)
-    for row in beyond:
-        htlc_id, in_chan = row[IN_HTLC_ID], row[IN_CHAN]
-        if htlc_id is not None and htlc_id > highest[in_chan]:
-            highest[in_chan] = htlc_id
+    if report.new:
+        shares += rollups.shares_of(con, 1, "a.attempt_id > ?", (newest,))
+    rollups.fold(con, node_id, shares, of_beyond)
     report.new += len(beyond)
     return report
+
+
+def _insert_new(con: sqlite3.Connection, node_id: int, highest: HighestIds, rows: Sequence[Row]) -> rollups.Ints:
+    """Insert rows that cannot be known; return their shares."""
+    columns = list(zip(*rows, strict=True))
+    times = accounted_ns(*(columns[n] for n in (OUTCOME, ARRIVED, RESOLVED, HISTORY)))
+    inserted = zip(repeat(node_id, len(rows)), *columns[:ONLY_KNOWN], columns[ORDINAL], times, strict=True)
+    bulk.insert(con, _ATTEMPT, inserted, _ATTEMPT_COLUMNS)
+    for in_chan, htlc_id in zip(columns[IN_CHAN], columns[IN_HTLC_ID], strict=True):
+        if htlc_id is not None and htlc_id > highest[in_chan]:
+            highest[in_chan] = htlc_id
+    return rollups.shares_of_new(columns, times)
 
 
 def known_arrivals(con: sqlite3.Connection) -> Iterable[int]:
@@ -114,7 +135,8 @@ def _merge_staged(con: sqlite3.Connection, node_id: int, rows: Sequence[Row]) ->
     [known] = con.execute("SELECT count(old_id) FROM temp.stage").fetchone()
     shares = _merge_known(con) if known else []
     new = con.execute(
-        f"""{_INSERT} SELECT {node_id:d}, in_chan, in_htlc_id, out_chan, out_scid, out_htlc_id, out_used, out_at_ns,
+        f"""INSERT INTO {_ATTEMPT}
+            SELECT {node_id:d}, in_chan, in_htlc_id, out_chan, out_scid, out_htlc_id, out_used, out_at_ns,
               amount_in_msat, amount_out_msat, arrived_ns, resolved_ns, history_ns, outcome, cause,
               wire_code, detail, live, ordinal, {_ACCOUNTED}
             FROM temp.stage WHERE old_id IS NULL"""

@@ -18,6 +18,7 @@ from lnflow.domain.causes import Outcome
 from lnflow.domain.demand import LOOK_AHEAD_NS, LOOK_BACK_NS, PERIOD_NS, Wish, find_wishes
 from lnflow.domain.lone_tries import Tries, set_apart
 from lnflow.domain.time import DAY_NS, HOUR_NS
+from lnflow.store import bulk
 from lnflow.store.circumstances import Circumstances
 from lnflow.store.peers import PeersOfChannels
 from lnflow.store.tries import TriesOfPeriods, reach
@@ -26,6 +27,7 @@ _LARGE_PERIOD = 20_000  # attempts: above that a growing period is not made agai
 _GROWTH = 0.1
 
 _CLASSES = 16
+_DEMAND_COLUMNS, _SERVED_COLUMNS = 18, 9
 
 assert len(AMOUNT_BOUNDS_MSAT) < _CLASSES
 
@@ -146,19 +148,13 @@ class DemandKeeper:
         begun = [w for w in find_wishes(others) if start_ns <= w.first_ns < end_ns]
         circumstances = Circumstances(con, node_id, peers, start_ns, end_ns)
         [top] = con.execute("SELECT coalesce(max(demand_id), 0) FROM demand").fetchone()
-        con.executemany(
-            f"INSERT INTO demand VALUES ({', '.join('?' * 18)})",
-            (
-                _row(number, node_id, w, circumstances)
-                for number, w in enumerate((w for w in begun if w.refused), top + 1)
-            ),
-        )
+        refused = (w for w in begun if w.refused)
+        rows = (_row(number, node_id, w, circumstances) for number, w in enumerate(refused, top + 1))
+        bulk.insert(con, "demand", rows, _DEMAND_COLUMNS)
         sums = _served_alone(lone.chosen((lone.arrived_ns >= start_ns) & (lone.arrived_ns < end_ns)))
         _add_served(sums, (w for w in begun if not w.refused and not w.probe))
-        con.executemany(
-            "INSERT INTO served VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [(node_id, period, *key, *values) for key, values in sorted(sums.items())],
-        )
+        served = ((node_id, period, *key, *values) for key, values in sorted(sums.items()))
+        bulk.insert(con, "served", served, _SERVED_COLUMNS)
 
 
 # The value columns of demand_day, of demands grouped by channel, cause, circumstance, class and oversize.

@@ -16,7 +16,6 @@ from typing import Self, TypeVar
 
 import msgspec
 
-from lnflow.domain.causes import Outcome
 from lnflow.domain.channel import (
     ChannelPolicies,
     ChannelState,
@@ -44,6 +43,7 @@ from lnflow.store.rows import (
     AttemptFacts,
     Row,
     WriteReport,
+    accounted_ns,
 )
 from lnflow.store.signed import to_signed
 
@@ -140,9 +140,7 @@ class StoreWriter:
 
     def _can_be_told(self, row: Row, raw_since_ns: int) -> bool:
         """Tell whether a row is new or known: not if the single rows of its time were pruned and it is not there."""
-        settled = row[OUTCOME] == Outcome.SETTLED
-        order = (HISTORY, RESOLVED, ARRIVED) if settled else (ARRIVED, RESOLVED, HISTORY)
-        at_ns = next((at for n in order if (at := row[n]) is not None), None)
+        [at_ns] = accounted_ns(*([row[n]] for n in (OUTCOME, ARRIVED, RESOLVED, HISTORY)))
         if at_ns is None or at_ns >= raw_since_ns or row[ONLY_KNOWN]:
             return True
         found = self._con.execute(
