@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from itertools import chain, repeat
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,14 +134,14 @@ def _add(con: sqlite3.Connection, node_id: int, table: str, keys: dict[str, Ints
     bulk.insert(
         con,
         f"{table} ({', '.join(names)})",
-        _grouped(node_id, list(keys.values()), list(values.values())),
+        ((node_id, *group) for group in _grouped(list(keys.values()), list(values.values()))),
         len(names),
         on_conflict=f"ON CONFLICT DO UPDATE SET {adds}",
     )
 
 
-def _grouped(node_id: int, keys: Sequence[Ints], values: Sequence[Ints]) -> Iterator[tuple[int, ...]]:
-    """Yield the node and each combination of keys, in order, with its sums, unless they change nothing."""
+def _grouped(keys: Sequence[Ints], values: Sequence[Ints]) -> Iterator[tuple[int, ...]]:
+    """Yield each combination of keys, in order, with its sums; those that change nothing are left out."""
     if not len(keys[0]):
         return iter(())
     code = _codes(keys)
@@ -152,7 +152,7 @@ def _grouped(node_id: int, keys: Sequence[Ints], values: Sequence[Ints]) -> Iter
     changed = np.logical_or.reduce([s != 0 for s in sums])
     first = order[starts]
     columns = [k[first][changed].tolist() for k in keys] + [s[changed].tolist() for s in sums]
-    return zip(repeat(node_id, len(columns[0])), *columns, strict=True)
+    return zip(*columns, strict=True)
 
 
 def _codes(keys: Sequence[Ints]) -> Ints:
