@@ -94,23 +94,22 @@ class Joiner:
 
     def add_attempt(self, attempt: Attempt) -> None:
         """Take one attempt that its source has joined already (Core Lightning's listforwards)."""
-        out_at_ns = attempt.resolved_ns or attempt.arrived_ns or 0
-        settled = attempt.outcome == Outcome.SETTLED
+        resolved_ns, in_htlc_id, outcome = attempt.resolved_ns, attempt.in_htlc_id, int(attempt.outcome)
         self._put(
             AttemptFacts(
                 attempt.in_scid,
-                attempt.in_htlc_id,
+                in_htlc_id,
                 attempt.out_scid,
                 attempt.out_htlc_id,
                 int(attempt.out_used),
-                out_at_ns,
+                resolved_ns or attempt.arrived_ns or 0,
                 attempt.amount_in_msat,
                 attempt.amount_out_msat,
                 attempt.arrived_ns,
-                attempt.resolved_ns,
+                resolved_ns,
                 # Without an id the settle time is what tells rows apart.
-                attempt.resolved_ns if attempt.in_htlc_id is None or settled else None,
-                int(attempt.outcome),
+                resolved_ns if in_htlc_id is None or outcome == _SETTLED else None,
+                outcome,
                 int(attempt.cause),
                 attempt.wire_code,
                 attempt.detail,

@@ -44,11 +44,13 @@ _ATTEMPT = """attempt (node_id, in_chan, in_htlc_id, out_chan, out_scid, out_htl
   out_at_ns, amount_in_msat, amount_out_msat, arrived_ns, resolved_ns, history_ns, outcome, cause,
   wire_code, detail, live, ordinal, accounted_ns)"""
 _ATTEMPT_COLUMNS = 20
+_NO_IDS = (1 << 63, -1)
 
 
-class HighestIds(dict[int | None, int]):
-    """The highest HTLC id stored of each incoming channel: nodes count up, so a higher one is new without a look.
+class StoredIds(dict[int | None, tuple[int, int]]):
+    """The lowest and highest HTLC id stored of each incoming channel: what lies beyond is new without a look.
 
+    Nodes count up, a stream brings higher ones, a history that is read backwards lower ones.
     A cache: empty it when anybody else may have written, or a channel's rows have moved to another.
     """
 
@@ -57,12 +59,12 @@ class HighestIds(dict[int | None, int]):
         self._con = con
         self._node_id = node_id
 
-    def __missing__(self, in_chan: int | None) -> int:
-        [highest] = self._con.execute(
-            "SELECT max(in_htlc_id) FROM attempt WHERE node_id = ? AND in_chan = ? AND in_htlc_id IS NOT NULL",
-            (self._node_id, in_chan),
+    def __missing__(self, in_chan: int | None) -> tuple[int, int]:
+        stored = "FROM attempt WHERE node_id = ?1 AND in_chan = ?2 AND in_htlc_id IS NOT NULL"
+        lowest, highest = self._con.execute(  # two questions: one for both would read all ids between
+            f"SELECT (SELECT min(in_htlc_id) {stored}), (SELECT max(in_htlc_id) {stored})", (self._node_id, in_chan)
         ).fetchone()
-        self[in_chan] = -1 if highest is None else highest
+        self[in_chan] = _NO_IDS if highest is None else (lowest, highest)
         return self[in_chan]
 
 
@@ -72,15 +74,19 @@ def prepare(con: sqlite3.Connection) -> None:
     con.execute("CREATE TEMP TABLE IF NOT EXISTS arrived_before (arrived_ns INTEGER)")
 
 
-def upsert(con: sqlite3.Connection, node_id: int, highest: HighestIds, rows: Sequence[Row]) -> WriteReport:
+def upsert(con: sqlite3.Connection, node_id: int, ids: StoredIds, rows: Sequence[Row]) -> WriteReport:
     """Merge rows, each of another HTLC, into the attempts and rollups of a node."""
     beyond: list[Row] = []
     others: list[Row] = []
     for row in rows:
         htlc_id = row[IN_HTLC_ID]
-        is_beyond = htlc_id is not None and htlc_id > highest[row[IN_CHAN]] and not row[ONLY_KNOWN]
-        (beyond if is_beyond else others).append(row)
-    of_beyond = _insert_new(con, node_id, highest, beyond) if beyond else None
+        if htlc_id is not None and not row[ONLY_KNOWN]:
+            lowest, highest = ids[row[IN_CHAN]]
+            if not lowest <= htlc_id <= highest:
+                beyond.append(row)
+                continue
+        others.append(row)
+    of_beyond = _insert_new(con, node_id, ids, beyond) if beyond else None
     [newest] = con.execute("SELECT coalesce(max(attempt_id), 0) FROM attempt").fetchone()
     report, shares = _merge_staged(con, node_id, others) if others else (WriteReport(), [])
     if report.new:
@@ -90,15 +96,16 @@ def upsert(con: sqlite3.Connection, node_id: int, highest: HighestIds, rows: Seq
     return report
 
 
-def _insert_new(con: sqlite3.Connection, node_id: int, highest: HighestIds, rows: Sequence[Row]) -> rollups.Ints:
+def _insert_new(con: sqlite3.Connection, node_id: int, ids: StoredIds, rows: Sequence[Row]) -> rollups.Ints:
     """Insert rows that cannot be known; return their shares."""
     columns = list(zip(*rows, strict=True))
     times = accounted_ns(*(columns[n] for n in (OUTCOME, ARRIVED, RESOLVED, HISTORY)))
     inserted = zip(repeat(node_id, len(rows)), *columns[:ONLY_KNOWN], columns[ORDINAL], times, strict=True)
     bulk.insert(con, _ATTEMPT, inserted, _ATTEMPT_COLUMNS)
     for in_chan, htlc_id in zip(columns[IN_CHAN], columns[IN_HTLC_ID], strict=True):
-        if htlc_id is not None and htlc_id > highest[in_chan]:
-            highest[in_chan] = htlc_id
+        lowest, highest = ids[in_chan]
+        if htlc_id is not None and not lowest <= htlc_id <= highest:
+            ids[in_chan] = (min(lowest, htlc_id), max(highest, htlc_id))
     return rollups.shares_of_new(columns, times)
 
 

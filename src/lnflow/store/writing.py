@@ -71,9 +71,9 @@ class StoreWriter:
             self._con.execute("PRAGMA optimize")
             with transaction(self._con):
                 self.node_id = self._node_id(node_name)
-                self._highest = attempts.HighestIds(self._con, self.node_id)
+                self._stored_ids = attempts.StoredIds(self._con, self.node_id)
                 self._demands = DemandKeeper(self._con, self.node_id)
-                self._channels = ChannelDictionary(self._con, self.node_id, self._demands, self._highest)
+                self._channels = ChannelDictionary(self._con, self.node_id, self._demands, self._stored_ids)
 
     def __enter__(self) -> Self:
         return self
@@ -150,7 +150,7 @@ class StoreWriter:
         return found is not None
 
     def _write_attempts(self, rows: list[Row]) -> WriteReport:
-        report = attempts.upsert(self._con, self.node_id, self._highest, rows)
+        report = attempts.upsert(self._con, self.node_id, self._stored_ids, rows)
         self._demands.changed(at_ns for r in rows if (at_ns := r[ARRIVED]) is not None)
         if report.known:
             self._demands.changed(attempts.known_arrivals(self._con))
@@ -575,7 +575,7 @@ class StoreWriter:
         [self._raw_since_ns] = self._con.execute(
             "SELECT raw_since_ns FROM node_state WHERE node_id = ?", (self.node_id,)
         ).fetchone()
-        self._highest.clear()
+        self._stored_ids.clear()
         self._channels.reload()
         self._con.execute(
             "INSERT INTO cursor VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
