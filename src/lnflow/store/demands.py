@@ -27,6 +27,7 @@ _LARGE_PERIOD = 20_000  # attempts: above that a growing period is not made agai
 _GROWTH = 0.1
 
 _CLASSES = 16
+_TWO_63 = 1 << 63
 _DEMAND_COLUMNS, _SERVED_COLUMNS = 18, 9
 
 assert len(AMOUNT_BOUNDS_MSAT) < _CLASSES
@@ -56,6 +57,15 @@ class DemandKeeper:
     def mark_dirty(self, since_ns: int, until_ns: int) -> None:
         """The periods that touch this time no longer follow from the attempts."""
         self._mark(set(_periods_of(since_ns, until_ns)))
+
+    def facts_learnt(self, since_ns: int) -> None:
+        """Facts of this time were learnt: demands that were refused after it may read differently."""
+        first_ns, last_ns = (
+            self._con.execute(f"SELECT {end}(first_ns) FROM demand WHERE node_id = ?", (self._node_id,)).fetchone()[0]
+            for end in ("min", "max")
+        )
+        if last_ns is not None and last_ns >= since_ns:
+            self.mark_dirty(max(since_ns, first_ns), last_ns)
 
     def settle(self, now_ns: int | None = None) -> None:
         """Make the marked periods again; a large one that still grows at `now_ns` only when it has grown enough."""
@@ -194,19 +204,15 @@ def _served_alone(lone: Tries) -> _Served:
     ended = lone.chosen((settled & (lone.amount_out_msat > 0)) | (lone.outcome == Outcome.DOWNSTREAM))
     if not len(ended):
         return defaultdict(lambda: [0] * 5)
-    classes = np.searchsorted(AMOUNT_BOUNDS_MSAT, ended.amount_out_msat, side="right")
+    amounts, arrived = ended.amount_out_msat, ended.outcome == Outcome.SETTLED
+    classes = np.searchsorted(AMOUNT_BOUNDS_MSAT, amounts, side="right")
     key, place = np.unique(ended.out_chan * _CLASSES + classes, return_inverse=True)
-    arrived = ended.outcome == Outcome.SETTLED
-    columns = (
-        np.ones(len(ended), np.int64),
-        arrived,
-        ended.amount_out_msat,
-        ended.amount_out_msat,
-        ended.amount_out_msat * arrived,
-    )
-    sums = np.zeros((len(key), len(columns)), np.int64)
-    for column, values in enumerate(columns):
-        np.add.at(sums[:, column], place, values)
+    if int(amounts.max()) * len(ended) >= _TWO_63:
+        amounts = amounts.astype(object)  # not real: exact sums as slow Python integers, and SQLite refuses them
+    values = (np.ones_like(ended.out_chan), arrived.astype(np.int64), amounts, amounts, amounts * arrived)
+    sums = np.zeros((len(key), len(values)), amounts.dtype)
+    for column, of_each in enumerate(values):
+        np.add.at(sums[:, column], place, of_each)
     keys = zip(*(x.tolist() for x in np.divmod(key, _CLASSES)), strict=True)
     return defaultdict(lambda: [0] * 5, zip(keys, sums.tolist(), strict=True))
 

@@ -1,4 +1,4 @@
-"""Which channels have the same peer: channels of one peer share their wishes."""
+"""Peers, and which channels have the same one: channels of one peer share their wishes."""
 
 from __future__ import annotations
 
@@ -31,3 +31,24 @@ class PeersOfChannels:
     def largest_sat(self, chan: int) -> int | None:
         """Return the capacity of the largest channel with a channel's peer, None if none is known."""
         return self._largest_sat.get(int(self.numbers[chan]))
+
+
+def peer_id(con: sqlite3.Connection, node_id: int, pubkey: str, alias: str | None = None) -> int:
+    """Return the number of a peer, which is new or learns its alias."""
+    row = con.execute(
+        """INSERT INTO peer (node_id, pubkey, alias) VALUES (?, ?, ?)
+           ON CONFLICT DO UPDATE SET alias = coalesce(excluded.alias, alias) RETURNING peer_id""",
+        (node_id, pubkey, alias or None),
+    ).fetchone()
+    return int(row[0])
+
+
+def write_aliases(con: sqlite3.Connection, node_id: int, names: dict[str, str]) -> int:
+    """Record announced names of peers that we have; return how many are new."""
+    return sum(
+        con.execute(
+            "UPDATE peer SET alias = ?1 WHERE node_id = ?2 AND pubkey = ?3 AND alias IS NOT ?1",
+            (alias, node_id, pubkey),
+        ).rowcount
+        for pubkey, alias in names.items()
+    )
