@@ -27,7 +27,7 @@ START_NS = T0 - T0 % PERIOD_NS
 LATER_NS = START_NS + 100 * PERIOD_NS
 MOST_MSAT = 10**15
 CAPACITY_SAT = 300
-PAUSES_NS = [0, SECOND_NS // 10, SECOND_NS, 20 * SECOND_NS, MINUTE_NS, HOUR_NS // 2, HOUR_NS]
+PAUSES_NS = [0, SECOND_NS // 10, SECOND_NS, 20 * SECOND_NS, MINUTE_NS, HOUR_NS // 2, HOUR_NS - 1, HOUR_NS, 2 * HOUR_NS]
 CAUSES = [Cause.INSUFFICIENT_BALANCE, Cause.FEE_INSUFFICIENT, Cause.UNKNOWN_NEXT_PEER, Cause.HTLC_EXCEEDS_MAX]
 
 
@@ -47,7 +47,19 @@ def attempts(draw: st.DrawFn) -> list[AttemptFacts]:
     at_ns = START_NS - HOUR_NS
     for htlc in range(draw(st.integers(0, 30))):
         at_ns += draw(
-            st.sampled_from([0, SECOND_NS // 10, SECOND_NS, 20 * SECOND_NS, MINUTE_NS, HOUR_NS // 2, HOUR_NS])
+            st.sampled_from(
+                [
+                    0,
+                    SECOND_NS // 10,
+                    SECOND_NS,
+                    20 * SECOND_NS,
+                    MINUTE_NS,
+                    HOUR_NS // 2,
+                    HOUR_NS - 1,
+                    HOUR_NS,
+                    2 * HOUR_NS,
+                ]
+            )
         )
         in_chan, out_chan = draw(st.integers(1, 3)), draw(st.integers(3, 7))
         msat = draw(st.sampled_from([80_000, 160_000, 320_000, 640_000, 80_100, None, MOST_MSAT + 5]))
@@ -93,6 +105,47 @@ def test_the_tables_are_what_the_rules_make_of_every_try(facts: list[AttemptFact
         assert sorted(stored(con, "demand", "demand_id"), key=repr) == sorted(demand, key=repr)
         assert sorted(stored(con, "served", "")) == sorted(served)
         con.close()
+
+
+def test_a_wish_goes_on_into_the_next_period_that_is_made_with_its_own() -> None:
+    """The second period is made from rows that were read for the first: those of the hour before it are among them."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "s"
+        with StoreWriter(path, "node") as writer:
+            tries = [START_NS + PERIOD_NS - 59 * MINUTE_NS, START_NS + PERIOD_NS, START_NS + 2 * PERIOD_NS - 1]
+            writer.write_batch([refusal(htlc, at_ns) for htlc, at_ns in enumerate(tries)])
+            writer.upkeep(LATER_NS)
+        con = sqlite3.connect(path)
+        assert con.execute("SELECT first_ns, attempts FROM demand ORDER BY 1").fetchall() == [
+            (tries[0], 2),
+            (tries[2], 1),
+        ]
+        con.close()
+
+
+def test_only_a_raise_within_the_hour_makes_a_price_stale() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "s"
+        with StoreWriter(path, "node") as writer:
+            for hours, ppm in ((-2, 100), (3, 200)):
+                writer.write_policies([price(3, ppm)], START_NS + hours * HOUR_NS)
+            tries = [START_NS + minutes * MINUTE_NS for minutes in (179, 180, 239, 240)]
+            writer.write_batch([refusal(htlc, at_ns, msat=100_000 << htlc) for htlc, at_ns in enumerate(tries)])
+            writer.upkeep(LATER_NS)
+        con = sqlite3.connect(path)
+        raised = [
+            circumstance == Circumstance.AFTER_RAISE
+            for (circumstance,) in con.execute("SELECT circumstance FROM demand ORDER BY first_ns")
+        ]
+        assert raised == [False, True, True, False]
+        con.close()
+
+
+def refusal(htlc: int, at_ns: int, msat: int = 50_000) -> AttemptFacts:
+    return AttemptFacts(
+        1 << 40, htlc, 3 << 40, None, 0, at_ns, msat + 10, msat, at_ns, at_ns, None, int(Outcome.REFUSED),
+        int(Cause.FEE_INSUFFICIENT), 0, 0, 1,
+    )  # fmt: skip
 
 
 def price(number: int, ppm: int) -> ChannelPolicies:
