@@ -6,7 +6,12 @@ The node is a socket of this process that makes its pages as it is asked, on bot
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import resource
 import sqlite3
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -28,6 +33,7 @@ from lnflow.store.writing import StoreWriter
 
 START_S = 1_700_000_000
 PAGE = 5000
+_MEMORY_LIMIT_MIB = 150.0
 OTHERS = {
     "getinfo": b'{"id":"02","alias":"x","version":"v26.06","blockheight":1,"network":"regtest",'
     b'"fees_collected_msat":0}',
@@ -80,7 +86,8 @@ async def serve(path: Path, rows: int) -> asyncio.Server:
             numbers = range(params["start"], min(params["start"] + params["limit"], last + 1))
             body = b'{"forwards":[' + b",".join(map(row, numbers)) + b"]}"
         writer.write(b'{"jsonrpc":"2.0","id":%s,"result":%s}\n\n' % (msgspec.json.encode(request["id"]), body))
-        await writer.drain()
+        with contextlib.suppress(ConnectionResetError):  # who asked went away
+            await writer.drain()
         writer.close()
 
     return await asyncio.start_unix_server(answer, path=str(path))
@@ -150,7 +157,34 @@ async def _measure(scratch: Path, rows: int, rounds: int) -> list[Row]:
     await server.wait_closed()
     wall, cpu_ratio = ratios(spent["hydrated"], spent["bare"])
     figures = f"hydrated {rate(spent['hydrated'], rows)}, bare {rate(spent['bare'], rows)}; {rows:,} forwards"
+    short, long = (_peak_mib(count) for count in (rows // 4, rows))
+    lines = f"{short:.0f} MiB at {rows // 4:,} forwards, {long:.0f} MiB at {rows:,}"
     return [
         Row(name="CLN history stored / same pages decoded + bare rows", value=wall, bar=0.5, figures=figures),
         Row(name="  the same by processor time", value=cpu_ratio, bar=None, figures=""),
-    ]
+        Row(
+            name="CLN history: peak memory, the node in the same process", value=max(short, long),
+            bar=_MEMORY_LIMIT_MIB, at_least=False, unit="MiB", figures=lines,
+        ),
+    ]  # fmt: skip
+
+
+def _peak_mib(rows: int) -> float:
+    """Read a history of so many rows in a process of its own; return its peak memory."""
+    child = subprocess.run(
+        [sys.executable, "-m", "benchmarks.cln_hydration", str(rows)], cwd=Path(__file__).parents[1],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return float(child.stdout)
+
+
+async def _hydrate_once(rows: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        server = await serve(Path(folder) / "rpc", rows)
+        assert await hydrate(Path(folder) / "rpc", Path(folder) / "lnflow.sqlite") == rows
+        server.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(_hydrate_once(int(sys.argv[1])))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
