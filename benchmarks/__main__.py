@@ -1,6 +1,6 @@
 """Measure everything of MISSION §5 that is a speed, and print one table.
 
-    python -m benchmarks [--full] [--only stream|history|answers] [--rounds N]
+    python -m benchmarks [--full] [--only stream|history|cln|answers] [--rounds N]
 
 Small sizes take two to three minutes on two cores; `--full` measures 5 M and 20 M attempts and takes hours on a
 busy machine.  Exit status 1 if a bar was missed.
@@ -14,21 +14,22 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import answers, history, stream
+from benchmarks import answers, cln_hydration, history, stream
 from benchmarks.table import HEAD, Row
 
+_PARTS = ["stream", "history", "cln", "answers"]
 _SMALL, _LARGE, _HUGE = 500_000, 5_000_000, 20_000_000
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--full", action="store_true", help="5 M and 20 M attempts, 10 minutes of 500/s")
-    parser.add_argument("--only", choices=["stream", "history", "answers"], action="append")
+    parser.add_argument("--only", choices=_PARTS, action="append")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--attempts", type=int, action="append", help="sizes of the store, instead of the usual ones")
     parser.add_argument("--scratch", type=Path, help="where files are made and removed again")
     options = parser.parse_args()
-    only = options.only or ["stream", "history", "answers"]
+    only = options.only or _PARTS
     sizes = options.attempts or ([_LARGE, _HUGE] if options.full else [_SMALL])
     print(HEAD, flush=True)
     missed = 0
@@ -40,6 +41,9 @@ def main() -> int:
         if "history" in only:
             lines = (1_000_000, 20_000_000) if options.full else (100_000, 400_000)
             missed += _show(history.measure(scratch, htlcs=60_000, rounds=options.rounds, memory_lines=lines))
+        if "cln" in only:
+            rows = 1_000_000 if options.full else 100_000
+            missed += _show(cln_hydration.measure(scratch, rows=rows, rounds=options.rounds))
         if "answers" in only:
             for size in sizes:
                 missed += _show(_answers(scratch, size))

@@ -1,13 +1,15 @@
-"""How fast the history of a Core Lightning node is read, against decoding the same pages and inserting bare rows.
+"""Reading the history of a Core Lightning node, against decoding the same pages and inserting bare rows.
 
-Run: python -m benchmarks.cln_hydration [rows]
+The node is a socket of this process that makes its pages as it is asked, on both sides of the ratio.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import resource
 import sqlite3
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,6 +19,7 @@ from typing import Any
 
 import msgspec
 
+from benchmarks.table import Row, Spent, rate, ratios
 from lnflow.domain.time import SystemClock
 from lnflow.ingest.cln_collector import ClnCollector
 from lnflow.nodes.cln.facts import NodeFacts
@@ -30,6 +33,7 @@ from lnflow.store.writing import StoreWriter
 
 START_S = 1_700_000_000
 PAGE = 5000
+_MEMORY_LIMIT_MIB = 150.0
 OTHERS = {
     "getinfo": b'{"id":"02","alias":"x","version":"v26.06","blockheight":1,"network":"regtest",'
     b'"fees_collected_msat":0}',
@@ -61,13 +65,19 @@ async def serve(path: Path, rows: int) -> asyncio.Server:
     """A socket that answers wait and listforwards of a node with so many rows, without holding them."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        request = msgspec.json.decode(await reader.readuntil(b"\n\n"))
+        try:
+            request = msgspec.json.decode(await reader.readuntil(b"\n\n"))
+        except asyncio.IncompleteReadError:  # who asked went away
+            writer.close()
+            return
         params: dict[str, Any] = request["params"]
         if request["method"] == "wait":
             index = params["indexname"]
             reached = {"created": rows, "updated": rows // 3 + 1, "deleted": 0}[index]
             if params["nextvalue"] > reached:
-                await asyncio.get_running_loop().create_future()
+                await reader.read()  # nothing happens until who waits goes away
+                writer.close()
+                return
             body = msgspec.json.encode({"subsystem": "forwards", index: reached})
         elif request["method"] in OTHERS:
             body = OTHERS[request["method"]]
@@ -76,7 +86,8 @@ async def serve(path: Path, rows: int) -> asyncio.Server:
             numbers = range(params["start"], min(params["start"] + params["limit"], last + 1))
             body = b'{"forwards":[' + b",".join(map(row, numbers)) + b"]}"
         writer.write(b'{"jsonrpc":"2.0","id":%s,"result":%s}\n\n' % (msgspec.json.encode(request["id"]), body))
-        await writer.drain()
+        with contextlib.suppress(ConnectionResetError):  # who asked went away
+            await writer.drain()
         writer.close()
 
     return await asyncio.start_unix_server(answer, path=str(path))
@@ -124,26 +135,56 @@ async def hydrate(path: Path, database: Path) -> int:
     return collector.status.backfilled
 
 
-async def read_only(path: Path, database: Path) -> int:
-    """Pages and nothing else."""
-    return sum([len(page.forwards) async for page in pages(path)])
+def measure(scratch: Path, *, rows: int, rounds: int) -> list[Row]:
+    """Return the rows of the table about the history of a Core Lightning node."""
+    return asyncio.run(_measure(scratch, rows, rounds))
 
 
-async def main(rows: int) -> None:
+async def _measure(scratch: Path, rows: int, rounds: int) -> list[Row]:
+    path = scratch / "rpc"
+    server = await serve(path, rows)
+    spent: dict[str, list[Spent]] = {"bare": [], "hydrated": []}
+    for _ in range(rounds):
+        for name, work in (("bare", bare), ("hydrated", hydrate)):
+            database = scratch / f"{name}.sqlite"
+            began, cpu = time.perf_counter(), time.process_time()
+            count = await work(path, database)
+            spent[name].append(Spent(time.perf_counter() - began, time.process_time() - cpu))
+            assert count == rows, (name, count)
+            for file in scratch.glob(f"{name}.sqlite*"):
+                file.unlink()
+    server.close()
+    await server.wait_closed()
+    wall, cpu_ratio = ratios(spent["hydrated"], spent["bare"])
+    figures = f"hydrated {rate(spent['hydrated'], rows)}, bare {rate(spent['bare'], rows)}; {rows:,} forwards"
+    short, long = (_peak_mib(count) for count in (rows // 4, rows))
+    lines = f"{short:.0f} MiB at {rows // 4:,} forwards, {long:.0f} MiB at {rows:,}"
+    return [
+        Row(name="CLN history stored / same pages decoded + bare rows", value=wall, bar=0.5, figures=figures),
+        Row(name="  the same by processor time", value=cpu_ratio, bar=None, figures=""),
+        Row(
+            name="CLN history: peak memory, the node in the same process", value=max(short, long),
+            bar=_MEMORY_LIMIT_MIB, at_least=False, unit="MiB", figures=lines,
+        ),
+    ]  # fmt: skip
+
+
+def _peak_mib(rows: int) -> float:
+    """Read a history of so many rows in a process of its own; return its peak memory."""
+    child = subprocess.run(
+        [sys.executable, "-m", "benchmarks.cln_hydration", str(rows)], cwd=Path(__file__).parents[1],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return float(child.stdout)
+
+
+async def _hydrate_once(rows: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "rpc"
-        server = await serve(path, rows)
-        for name, work in (("pages only", read_only), ("bare rows", bare), ("lnflow", hydrate)):
-            before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            began = time.perf_counter()
-            count = await work(path, Path(folder) / f"{name}.sqlite")
-            took = time.perf_counter() - began
-            after_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            print(
-                f"{name:12} {count:>9} rows {took:7.1f} s {count / took:>9.0f} rows/s  rss +{after_kb - before_kb} kB"
-            )
+        server = await serve(Path(folder) / "rpc", rows)
+        assert await hydrate(Path(folder) / "rpc", Path(folder) / "lnflow.sqlite") == rows
         server.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000))
+    asyncio.run(_hydrate_once(int(sys.argv[1])))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

@@ -35,6 +35,8 @@ SMALLEST_SHARD_MSAT = 10_000_000
 _PROBE_STEPS = 4
 _HALVINGS = 6
 _FULFILLED_PERCENT = 95
+_REFUSED, _SETTLED, _DOWNSTREAM = Outcome.REFUSED, Outcome.SETTLED, Outcome.DOWNSTREAM  # looked up once
+_MENDABLE = (Cause.NONE, Cause.FEE_INSUFFICIENT)
 _SCAN = 64  # so many recent wishes of a pair are compared with a try: a flood stays linear
 
 
@@ -50,6 +52,10 @@ class Try(Struct, frozen=True, gc=False):
     fee_msat: int | None
     outcome: Outcome
     cause: Cause
+    lone_settled_ns: int = 0
+    """When, before it, the last try of the same incoming peer settled that is left out because it stands alone."""
+    alone: bool = False
+    """No other try of its pair can be of the same wish: nothing is looked for, nothing is remembered."""
 
 
 class Wish(Struct, gc=False):
@@ -86,26 +92,31 @@ class Wish(Struct, gc=False):
 
 
 def find_wishes(tries: Sequence[Try]) -> list[Wish]:
-    """Return the wishes behind tries that come in order of arrival, in order of their first try."""
+    """Return the wishes behind tries that come in order of arrival, in order of their first try.
+
+    Tries that `lone_tries.py` sets apart may be left out; each of them is a wish by itself.
+    """
     probes = find_probes(tries)
     pairs: defaultdict[tuple[int, int], _Pair] = defaultdict(_Pair)
     refused_by_peer: defaultdict[int, deque[tuple[int, Wish]]] = defaultdict(deque)
     wishes: list[Wish] = []
     for number, t in enumerate(tries):
+        if t.lone_settled_ns:
+            _forget_older(refused_by_peer[t.in_peer], t.lone_settled_ns)
         if number in probes:
             wishes.append(_take(_begin(t, probe=True), t, new=True, half=False))
             continue
-        pair = pairs[t.in_peer, t.out_peer]
-        wish, half = pair.find(t)
+        wish, half = (None, False) if t.alone else pairs[t.in_peer, t.out_peer].find(t)
         new = wish is None
         if wish is None:
             wish = _begin(t, probe=False)
             wishes.append(wish)
-            if t.outcome is Outcome.SETTLED and t.amount_out_msat is not None:
+            if t.outcome is _SETTLED and t.amount_out_msat is not None:
                 _credit_elsewhere(refused_by_peer[t.in_peer], t)
         _take(wish, t, new=new, half=half)
-        pair.keep(wish, t)
-        if t.outcome is Outcome.REFUSED and t.amount_out_msat is not None:
+        if not t.alone:
+            pairs[t.in_peer, t.out_peer].keep(wish, t)
+        if t.outcome is _REFUSED and t.amount_out_msat is not None:
             refused_by_peer[t.in_peer].append((t.out_peer, wish))
     return wishes
 
@@ -120,12 +131,12 @@ def find_probes(tries: Sequence[Try]) -> set[int]:
     found: set[int] = set()
     for number, t in enumerate(tries):
         amount = t.amount_out_msat
-        if amount is None or t.outcome is Outcome.SETTLED or t.out_chan == NOT_OURS:
+        if t.alone or amount is None or t.outcome is _SETTLED or t.out_chan == NOT_OURS:
             continue
         live = chains[t.in_peer, t.out_peer]
         while live and t.arrived_ns - live[0].last_ns > SESSION_NS:
             live.popleft()
-        refused = t.outcome is Outcome.REFUSED
+        refused = t.outcome is _REFUSED
         best: _Chain | None = None
         for chain in live:
             if (best is None or len(chain.places) > len(best.places)) and chain.expects(amount):
@@ -183,12 +194,13 @@ class _Pair:
         while self.recent and now - self.recent[0].last_ns > SESSION_NS:
             self.recent.popleft()
         for wish in reversed(self.recent):
-            part = wish.part_msat or 0
-            if now - wish.burst_ns < BURST_NS and _alike(amount, part):
+            is_part = _alike(amount, wish.part_msat or 0)
+            if is_part and now - wish.burst_ns < BURST_NS:
                 return wish, False
-            if wish.awaited and any(_alike(amount, half) for half in wish.awaited):
-                return wish, True
-            if not wish.arrived_msat and now - wish.last_ns >= BURST_NS and _alike(amount, part):
+            for half in wish.awaited:
+                if _alike(amount, half):
+                    return wish, True
+            if is_part and not wish.arrived_msat and now - wish.last_ns >= BURST_NS:
                 return wish, False
         wish = self.by_amount.get(amount)
         if wish is not None and not wish.arrived_msat and BURST_NS <= now - wish.last_ns < RETURN_NS:
@@ -206,18 +218,8 @@ class _Pair:
 
 
 def _begin(t: Try, *, probe: bool) -> Wish:
-    return Wish(
-        in_chan=t.in_chan,
-        out_chan=t.out_chan,
-        cause=t.cause,
-        first_ns=t.arrived_ns,
-        last_ns=t.arrived_ns,
-        amount_msat=t.amount_out_msat,
-        fee_msat=t.fee_msat,
-        part_msat=t.amount_out_msat,
-        probe=probe,
-        burst_ns=t.arrived_ns,
-    )
+    amount, at_ns = t.amount_out_msat, t.arrived_ns
+    return Wish(t.in_chan, t.out_chan, t.cause, at_ns, at_ns, amount, t.fee_msat, amount, probe, burst_ns=at_ns)
 
 
 def _take(wish: Wish, t: Try, *, new: bool, half: bool) -> Wish:
@@ -227,11 +229,12 @@ def _take(wish: Wish, t: Try, *, new: bool, half: bool) -> Wish:
         wish.awaited = _without(wish.awaited, amount)
     elif not new:
         _count_parts(wish, t)
-    wish.last_ns = max(wish.last_ns, now)
-    if t.outcome is Outcome.REFUSED:
+    if now > wish.last_ns:
+        wish.last_ns = now
+    if t.outcome is _REFUSED:
         if not wish.refused:
             wish.out_chan = t.out_chan
-        if wish.cause in (Cause.NONE, Cause.FEE_INSUFFICIENT):
+        if wish.cause in _MENDABLE:
             wish.cause = t.cause  # a price that was mended, and then something else stood in the way
         if not half and wish.burst == 1 and fee is not None and wish.amount_msat == wish.part_msat:
             wish.fee_msat = max(wish.fee_msat or 0, fee)
@@ -240,12 +243,12 @@ def _take(wish: Wish, t: Try, *, new: bool, half: bool) -> Wish:
         wish.refused_fee_msat += fee or 0
     elif amount is not None:
         wish.passed_msat = max(wish.passed_msat, amount)
-        wish.failed = wish.failed or t.outcome is Outcome.DOWNSTREAM
-        if t.outcome is Outcome.SETTLED:
+        wish.failed = wish.failed or t.outcome is _DOWNSTREAM
+        if t.outcome is _SETTLED:
             wish.arrived_msat += amount
             wish.paid_msat += fee or 0
         _see_recovery(wish, now)
-    if amount is not None and t.outcome is not Outcome.SETTLED:
+    if amount is not None and t.outcome is not _SETTLED:
         kept = wish.awaited if half else ()
         wish.awaited = (*kept[-30:], amount / 2, amount / 2)
     return wish
@@ -273,8 +276,7 @@ def _see_recovery(wish: Wish, now_ns: int) -> None:
 def _credit_elsewhere(refused: deque[tuple[int, Wish]], t: Try) -> None:
     """What another peer of ours refused a moment ago went by this one: that wish paid us after all."""
     amount = t.amount_out_msat or 0
-    while refused and t.arrived_ns - refused[0][1].last_ns > ELSEWHERE_NS:
-        refused.popleft()
+    _forget_older(refused, t.arrived_ns)
     for count, (out_peer, wish) in enumerate(reversed(refused)):
         if count >= _SCAN:
             return
@@ -283,6 +285,11 @@ def _credit_elsewhere(refused: deque[tuple[int, Wish]], t: Try) -> None:
             wish.arrived_msat += amount
             _see_recovery(wish, t.arrived_ns)
             return
+
+
+def _forget_older(refused: deque[tuple[int, Wish]], now_ns: int) -> None:
+    while refused and now_ns - refused[0][1].last_ns > ELSEWHERE_NS:
+        refused.popleft()
 
 
 def _without(halves: Iterable[float], amount: int) -> tuple[float, ...]:
@@ -296,4 +303,5 @@ def _without(halves: Iterable[float], amount: int) -> tuple[float, ...]:
 
 def _alike(one_msat: float, other_msat: float) -> bool:
     """Whether two amounts are one within 0.3 % (fees of later hops differ by the way taken) and a sat."""
-    return abs(one_msat - other_msat) <= 0.003 * max(one_msat, other_msat) + 1_000
+    larger = one_msat if one_msat > other_msat else other_msat  # `max` takes three times as long
+    return abs(one_msat - other_msat) <= 0.003 * larger + 1_000

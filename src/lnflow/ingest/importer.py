@@ -189,15 +189,14 @@ class _FileWriter:
         report.rows_read += chunk.rows
         for rejected in chunk.rejected:
             self._reject(rejected)
-        add, coverage = self._joiner.add, self._coverage
+        coverage = self._coverage
         if _EVENTS.issuperset(map(type, chunk.items)):  # the hot path: a chunk of an event log
             events = cast("list[HtlcEvent]", chunk.items)
             times = [event.at_ns for event in events]
             if times:
                 coverage.instant(min(times))
                 coverage.instant(max(times))
-            for event in events:
-                add(event)
+            self._joiner.add_all(events)
         else:
             self._take_mixed(chunk)
         if self._joiner.events >= BATCH_EVENTS:

@@ -6,6 +6,9 @@ events are cut into batches, nor whether they come twice or late.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from lnflow.domain.causes import Cause, Outcome
 from lnflow.domain.htlc import (
     Attempt,
@@ -21,6 +24,7 @@ from lnflow.domain.time import SECOND_NS
 from lnflow.store.rows import AttemptFacts
 
 _PENDING, _UNRESOLVED, _DOWNSTREAM, _REFUSED, _SETTLED = (int(o) for o in Outcome)
+_NONE = int(Cause.NONE)
 
 
 class Joiner:
@@ -44,24 +48,25 @@ class Joiner:
 
     def add(self, event: HtlcEvent) -> None:
         """Take one event of a stream."""
-        self.events += 1
-        key = (event.in_scid, event.in_htlc_id)
-        facts = self._facts.get(key)
-        if facts is None:
-            facts = self._facts[key] = AttemptFacts(
-                event.in_scid, event.in_htlc_id, 0, None, 0, 0, None, None, None, None, None, _PENDING, 0, 0, 0, 1, 1
-            )
-        kind = type(event)
-        if kind is Offered:
-            _offered(facts, event)  # type: ignore[arg-type]  # narrowed by `kind`, which is faster than match
-        elif kind is Settled:
-            _passed(facts, event, _SETTLED)  # type: ignore[arg-type]
-        elif kind is Refused:
-            _refused(facts, event)  # type: ignore[arg-type]
-        elif kind is DownstreamFailed:
-            _passed(facts, event, _DOWNSTREAM)  # type: ignore[arg-type]
-        else:
-            _resolved(facts, event)  # type: ignore[arg-type]
+        self.add_all((event,))
+
+    def add_all(self, events: Sequence[HtlcEvent]) -> None:
+        """Take some events in their order; this is the hot path of an import."""
+        self.events += len(events)
+        known = self._facts
+        for event in events:
+            key = (event.in_scid, event.in_htlc_id)
+            facts = known.get(key)
+            kind = type(event)
+            if facts is None:
+                begin = _FIRST.get(kind)
+                if begin is not None:
+                    known[key] = begin(event)
+                    continue
+                facts = known[key] = AttemptFacts(
+                    *key, 0, None, 0, 0, None, None, None, None, None, _PENDING, 0, 0, 0, 1, 1
+                )
+            _LATER[kind](facts, event)
 
     def add_forward(self, forward: Forward, ordinal: int = 0) -> None:
         """Take one row of a history of settled forwards; `ordinal` tells equal rows without id apart."""
@@ -89,23 +94,22 @@ class Joiner:
 
     def add_attempt(self, attempt: Attempt) -> None:
         """Take one attempt that its source has joined already (Core Lightning's listforwards)."""
-        out_at_ns = attempt.resolved_ns or attempt.arrived_ns or 0
-        settled = attempt.outcome == Outcome.SETTLED
+        resolved_ns, in_htlc_id, outcome = attempt.resolved_ns, attempt.in_htlc_id, int(attempt.outcome)
         self._put(
             AttemptFacts(
                 attempt.in_scid,
-                attempt.in_htlc_id,
+                in_htlc_id,
                 attempt.out_scid,
                 attempt.out_htlc_id,
                 int(attempt.out_used),
-                out_at_ns,
+                resolved_ns or attempt.arrived_ns or 0,
                 attempt.amount_in_msat,
                 attempt.amount_out_msat,
                 attempt.arrived_ns,
-                attempt.resolved_ns,
+                resolved_ns,
                 # Without an id the settle time is what tells rows apart.
-                attempt.resolved_ns if attempt.in_htlc_id is None or settled else None,
-                int(attempt.outcome),
+                resolved_ns if in_htlc_id is None or outcome == _SETTLED else None,
+                outcome,
                 int(attempt.cause),
                 attempt.wire_code,
                 attempt.detail,
@@ -123,6 +127,22 @@ class Joiner:
         self._facts[key] = facts if known is None else merge(known, facts)
 
 
+def _first_offered(event: Offered) -> AttemptFacts:
+    used, out_htlc_id, out_at_ns = (1, event.out_htlc_id, event.at_ns) if event.out_scid else (0, None, 0)
+    return AttemptFacts(
+        event.in_scid, event.in_htlc_id, event.out_scid, out_htlc_id, used, out_at_ns, event.amount_in_msat,
+        event.amount_out_msat, event.at_ns, None, None, _PENDING, 0, 0, 0, 1,
+    )  # fmt: skip
+
+
+def _first_refused(event: Refused) -> AttemptFacts:
+    at_ns = event.at_ns
+    return AttemptFacts(
+        event.in_scid, event.in_htlc_id, event.out_scid, None, 0, at_ns if event.out_scid else 0, event.amount_in_msat,
+        event.amount_out_msat, at_ns, at_ns, None, _REFUSED, int(event.cause), event.wire_code, event.detail, 1,
+    )  # fmt: skip
+
+
 def _offered(facts: AttemptFacts, event: Offered) -> None:
     facts.only_known = 0
     at_ns = event.at_ns
@@ -133,6 +153,14 @@ def _offered(facts: AttemptFacts, event: Offered) -> None:
         facts.amount_in_msat = event.amount_in_msat
     if event.amount_out_msat is not None:
         facts.amount_out_msat = event.amount_out_msat
+
+
+def _settled(facts: AttemptFacts, event: Settled) -> None:
+    _passed(facts, event, _SETTLED)
+
+
+def _failed(facts: AttemptFacts, event: DownstreamFailed) -> None:
+    _passed(facts, event, _DOWNSTREAM)
 
 
 def _passed(facts: AttemptFacts, event: Settled | DownstreamFailed, outcome: int) -> None:
@@ -178,7 +206,7 @@ def _end(facts: AttemptFacts, outcome: int, at_ns: int) -> None:
     if outcome > facts.outcome:
         facts.outcome, facts.resolved_ns = outcome, at_ns
         if outcome != _REFUSED:
-            facts.cause = facts.wire_code = facts.detail = Cause.NONE.value
+            facts.cause = facts.wire_code = facts.detail = _NONE
     elif outcome == facts.outcome and (facts.resolved_ns is None or at_ns < facts.resolved_ns):
         facts.resolved_ns = at_ns
 
@@ -224,6 +252,17 @@ def _most(one: int | None, other: int | None) -> int | None:
 
 def _least(one: int | None, other: int | None) -> int | None:
     return other if one is None else one if other is None else min(one, other)
+
+
+_FIRST: dict[type, Callable[[Any], AttemptFacts]] = {Offered: _first_offered, Refused: _first_refused}
+"""How an attempt begins, where that event says enough."""
+_LATER: dict[type, Callable[[AttemptFacts, Any], None]] = {
+    Offered: _offered,
+    Settled: _settled,
+    Refused: _refused,
+    DownstreamFailed: _failed,
+    Resolved: _resolved,
+}
 
 
 class Ordinals:

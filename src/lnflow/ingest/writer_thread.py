@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from lnflow.domain.errors import InputError, StoreError, StoreRefused
-from lnflow.domain.htlc import StreamEnded, StreamEvent, Subscribed
+from lnflow.domain.htlc import HtlcEvent, StreamEnded, StreamEvent, Subscribed
 from lnflow.domain.time import HOUR_NS, SECOND_NS, Clock
 from lnflow.ingest.join import Joiner
 from lnflow.ingest.queue import EventQueue, Shed
@@ -146,10 +146,11 @@ class WriterThread:
     def _take_events(self) -> int:
         received_ns = self._events.last_received_ns  # asked before taking: what comes meanwhile is not in it
         raws = self._events.take(MAX_BATCH)
-        decode, add, status = self._decode, self._joiner.add, self._status
-        last_ns = 0
+        decode, status = self._decode, self._status
+        events: list[HtlcEvent] = []
         for raw in raws:
             if raw is None:
+                self._join(events)
                 self._end_of_stream()
                 continue
             assert decode is not None, "messages came before decode_with"
@@ -162,20 +163,27 @@ class WriterThread:
             if event is None:
                 continue
             if isinstance(event, Subscribed):
+                self._join(events)
                 self._commit(force=True)
                 self._subscribed()
             elif isinstance(event, StreamEnded):
+                self._join(events)
                 self._end_of_stream()
             else:
-                add(event)
-                last_ns = max(last_ns, event.at_ns)
-        if last_ns:
-            status.last_event_ns = last_ns
+                events.append(event)
+        self._join(events)
         if received_ns is not None and len(raws) < MAX_BATCH and status.covered_since_ns is not None:
             self._taken_until_ns = max(received_ns, status.covered_since_ns)
         status.events += len(raws)
         status.queued = len(self._events)
         return len(raws)
+
+    def _join(self, events: list[HtlcEvent]) -> None:
+        """Hand events to the joiner, before anything that commits them."""
+        if events:
+            self._joiner.add_all(events)
+            self._status.last_event_ns = max(event.at_ns for event in events) or self._status.last_event_ns
+            events.clear()
 
     def _subscribed(self) -> None:
         self._status.subscriptions += 1

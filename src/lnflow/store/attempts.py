@@ -8,11 +8,24 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 from lnflow.domain.causes import Cause, Outcome
-from lnflow.store import rollups
+from lnflow.store import bulk, rollups
 from lnflow.store.rollups import Share
-from lnflow.store.rows import IN_CHAN, IN_HTLC_ID, ONLY_KNOWN, Row, WriteReport
+from lnflow.store.rows import (
+    ARRIVED,
+    HISTORY,
+    IN_CHAN,
+    IN_HTLC_ID,
+    ONLY_KNOWN,
+    ORDINAL,
+    OUTCOME,
+    RESOLVED,
+    Row,
+    WriteReport,
+    accounted_ns,
+)
 
 # The columns of a Row, in its order.
 _STAGE = """
@@ -27,16 +40,17 @@ CREATE TEMP TABLE IF NOT EXISTS stage (
 _INSERT_STAGE = f"INSERT INTO temp.stage VALUES ({', '.join('?' * 19)}, NULL)"
 _ACCOUNTED = f"""CASE WHEN outcome = {Outcome.SETTLED:d} THEN coalesce(history_ns, resolved_ns, arrived_ns)
                       ELSE coalesce(arrived_ns, resolved_ns, history_ns) END"""
-_INSERT = """INSERT INTO attempt (node_id, in_chan, in_htlc_id, out_chan, out_scid, out_htlc_id, out_used,
+_ATTEMPT = """attempt (node_id, in_chan, in_htlc_id, out_chan, out_scid, out_htlc_id, out_used,
   out_at_ns, amount_in_msat, amount_out_msat, arrived_ns, resolved_ns, history_ns, outcome, cause,
   wire_code, detail, live, ordinal, accounted_ns)"""
-_VALUES = f"""{", ".join(f"?{n}" for n in range(1, 18))}, ?19,
-  CASE WHEN ?13 = {Outcome.SETTLED:d} THEN coalesce(?12, ?11, ?10) ELSE coalesce(?10, ?11, ?12) END"""
+_ATTEMPT_COLUMNS = 20
+_NO_IDS = (1 << 63, -1)
 
 
-class HighestIds(dict[int | None, int]):
-    """The highest HTLC id stored of each incoming channel: nodes count up, so a higher one is new without a look.
+class StoredIds(dict[int | None, tuple[int, int]]):
+    """The lowest and highest HTLC id stored of each incoming channel: what lies beyond is new without a look.
 
+    Nodes count up, a stream brings higher ones, a history that is read backwards lower ones.
     A cache: empty it when anybody else may have written, or a channel's rows have moved to another.
     """
 
@@ -45,12 +59,12 @@ class HighestIds(dict[int | None, int]):
         self._con = con
         self._node_id = node_id
 
-    def __missing__(self, in_chan: int | None) -> int:
-        [highest] = self._con.execute(
-            "SELECT max(in_htlc_id) FROM attempt WHERE node_id = ? AND in_chan = ? AND in_htlc_id IS NOT NULL",
-            (self._node_id, in_chan),
+    def __missing__(self, in_chan: int | None) -> tuple[int, int]:
+        stored = "FROM attempt WHERE node_id = ?1 AND in_chan = ?2 AND in_htlc_id IS NOT NULL"
+        lowest, highest = self._con.execute(  # two questions: one for both would read all ids between
+            f"SELECT (SELECT min(in_htlc_id) {stored}), (SELECT max(in_htlc_id) {stored})", (self._node_id, in_chan)
         ).fetchone()
-        self[in_chan] = -1 if highest is None else highest
+        self[in_chan] = _NO_IDS if highest is None else (lowest, highest)
         return self[in_chan]
 
 
@@ -60,25 +74,39 @@ def prepare(con: sqlite3.Connection) -> None:
     con.execute("CREATE TEMP TABLE IF NOT EXISTS arrived_before (arrived_ns INTEGER)")
 
 
-def upsert(con: sqlite3.Connection, node_id: int, highest: HighestIds, rows: Sequence[Row]) -> WriteReport:
+def upsert(con: sqlite3.Connection, node_id: int, ids: StoredIds, rows: Sequence[Row]) -> WriteReport:
     """Merge rows, each of another HTLC, into the attempts and rollups of a node."""
     beyond: list[Row] = []
     others: list[Row] = []
     for row in rows:
         htlc_id = row[IN_HTLC_ID]
-        is_beyond = htlc_id is not None and htlc_id > highest[row[IN_CHAN]] and not row[ONLY_KNOWN]
-        (beyond if is_beyond else others).append(row)
+        if htlc_id is not None and not row[ONLY_KNOWN]:
+            lowest, highest = ids[row[IN_CHAN]]
+            if not lowest <= htlc_id <= highest:
+                beyond.append(row)
+                continue
+        others.append(row)
+    of_beyond = _insert_new(con, node_id, ids, beyond) if beyond else None
     [newest] = con.execute("SELECT coalesce(max(attempt_id), 0) FROM attempt").fetchone()
-    con.executemany(f"{_INSERT} VALUES ({node_id:d}, {_VALUES})", beyond)
     report, shares = _merge_staged(con, node_id, others) if others else (WriteReport(), [])
-    shares += rollups.shares_of(con, 1, "a.attempt_id > ?", (newest,))
-    rollups.fold(con, node_id, shares)
-    for row in beyond:
-        htlc_id, in_chan = row[IN_HTLC_ID], row[IN_CHAN]
-        if htlc_id is not None and htlc_id > highest[in_chan]:
-            highest[in_chan] = htlc_id
+    if report.new:
+        shares += rollups.shares_of(con, 1, "a.attempt_id > ?", (newest,))
+    rollups.fold(con, node_id, shares, of_beyond)
     report.new += len(beyond)
     return report
+
+
+def _insert_new(con: sqlite3.Connection, node_id: int, ids: StoredIds, rows: Sequence[Row]) -> rollups.Ints:
+    """Insert rows that cannot be known; return their shares."""
+    columns = list(zip(*rows, strict=True))
+    times = accounted_ns(*(columns[n] for n in (OUTCOME, ARRIVED, RESOLVED, HISTORY)))
+    inserted = zip(repeat(node_id, len(rows)), *columns[:ONLY_KNOWN], columns[ORDINAL], times, strict=True)
+    bulk.insert(con, _ATTEMPT, inserted, _ATTEMPT_COLUMNS)
+    for in_chan, htlc_id in zip(columns[IN_CHAN], columns[IN_HTLC_ID], strict=True):
+        lowest, highest = ids[in_chan]
+        if htlc_id is not None and not lowest <= htlc_id <= highest:
+            ids[in_chan] = (min(lowest, htlc_id), max(highest, htlc_id))
+    return rollups.shares_of_new(columns, times)
 
 
 def known_arrivals(con: sqlite3.Connection) -> Iterable[int]:
@@ -114,7 +142,8 @@ def _merge_staged(con: sqlite3.Connection, node_id: int, rows: Sequence[Row]) ->
     [known] = con.execute("SELECT count(old_id) FROM temp.stage").fetchone()
     shares = _merge_known(con) if known else []
     new = con.execute(
-        f"""{_INSERT} SELECT {node_id:d}, in_chan, in_htlc_id, out_chan, out_scid, out_htlc_id, out_used, out_at_ns,
+        f"""INSERT INTO {_ATTEMPT}
+            SELECT {node_id:d}, in_chan, in_htlc_id, out_chan, out_scid, out_htlc_id, out_used, out_at_ns,
               amount_in_msat, amount_out_msat, arrived_ns, resolved_ns, history_ns, outcome, cause,
               wire_code, detail, live, ordinal, {_ACCOUNTED}
             FROM temp.stage WHERE old_id IS NULL"""

@@ -40,11 +40,11 @@ class ChannelDictionary:
     """Short channel ids of one node → small integers, cached; all changes inside the caller's transaction."""
 
     def __init__(
-        self, con: sqlite3.Connection, node_id: int, demands: DemandKeeper, highest: attempts.HighestIds
+        self, con: sqlite3.Connection, node_id: int, demands: DemandKeeper, stored_ids: attempts.StoredIds
     ) -> None:
         self._con = con
         self._demands = demands
-        self._highest = highest
+        self._stored_ids = stored_ids
         self._node_id = node_id
         self._ids: dict[int, int] = {}
         self.reload()
@@ -202,8 +202,8 @@ class ChannelDictionary:
         con.execute("UPDATE channel_scid SET channel_id = ? WHERE node_id = ? AND channel_id = ?", (new, node_id, old))
         con.execute("DELETE FROM channel WHERE channel_id = ?", (old,))
         self._ids = {scid: new if c == old else c for scid, c in self._ids.items()}
-        self._highest.clear()
-        attempts.upsert(con, node_id, self._highest, facts)
+        self._stored_ids.clear()
+        attempts.upsert(con, node_id, self._stored_ids, facts)
         twins.match_channel(con, node_id, new)
         self._remake_demands_of(new)
 

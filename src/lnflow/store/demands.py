@@ -9,21 +9,28 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 from lnflow.domain.amounts import AMOUNT_BOUNDS_MSAT, amount_class
-from lnflow.domain.causes import Cause, Circumstance, Outcome
-from lnflow.domain.demand import LOOK_AHEAD_NS, LOOK_BACK_NS, PERIOD_NS, Try, Wish, find_wishes
+from lnflow.domain.causes import Outcome
+from lnflow.domain.demand import LOOK_AHEAD_NS, LOOK_BACK_NS, PERIOD_NS, Wish, find_wishes
+from lnflow.domain.lone_tries import Tries, set_apart
 from lnflow.domain.time import HOUR_NS
-from lnflow.store import wish_sums
+from lnflow.store import bulk, wish_sums
+from lnflow.store.circumstances import Circumstances
+from lnflow.store.peers import PeersOfChannels
+from lnflow.store.tries import TriesOfPeriods, reach
 
-_RAISE_MATTERS_NS = HOUR_NS  # gossip needs up to an hour: docs/concepts/causes.md, stale price
-_LONGEST_HOLD_NS = PERIOD_NS  # an attempt that was held longer before it settled is not looked for
-_MOST_MSAT = 10**15  # 10,000 BTC: more is somebody's joke, and must not overflow a sum
 _LARGE_PERIOD = 20_000  # attempts: above that a growing period is not made again at every upkeep
 _GROWTH = 0.1
 
-assert len(AMOUNT_BOUNDS_MSAT) < 16
+_CLASSES = 16
+_TWO_63 = 1 << 63
+_DEMAND_COLUMNS, _SERVED_COLUMNS = 18, 9
+
+assert len(AMOUNT_BOUNDS_MSAT) < _CLASSES
 
 
 class DemandKeeper:
@@ -34,14 +41,12 @@ class DemandKeeper:
         self._node_id = node_id
         self._made_with: dict[int, int] = {}
         """Attempts of the newest periods when they were last made."""
-        self._peers: dict[int, int] = {}
-        self._capacity_sat: dict[int, int | None] = {}
         self._marked: set[int] = set()
         """Periods known to be marked already, to keep the hot path off the disk."""
 
     def forget(self) -> None:
-        """Drop what was read of channels and marks, after a rollback or when channels were learnt."""
-        self._peers, self._capacity_sat, self._marked, self._made_with = {}, {}, set(), {}
+        """Drop what is known of marks, after a rollback or when channels were learnt."""
+        self._marked, self._made_with = set(), {}
 
     def changed(self, arrivals_ns: Iterable[int]) -> None:
         """Attempts that arrived at these times are new or may now mean something else."""
@@ -53,6 +58,15 @@ class DemandKeeper:
         """The periods that touch this time no longer follow from the attempts."""
         self._mark(set(_periods_of(since_ns, until_ns)))
 
+    def facts_learnt(self, since_ns: int) -> None:
+        """Facts of this time were learnt: demands that were refused after it may read differently."""
+        first_ns, last_ns = (
+            self._con.execute(f"SELECT {end}(first_ns) FROM demand WHERE node_id = ?", (self._node_id,)).fetchone()[0]
+            for end in ("min", "max")
+        )
+        if last_ns is not None and last_ns >= since_ns:
+            self.mark_dirty(max(since_ns, first_ns), last_ns)
+
     def settle(self, now_ns: int | None = None) -> None:
         """Make the marked periods again; a large one that still grows at `now_ns` only when it has grown enough."""
         con, node_id = self._con, self._node_id
@@ -60,11 +74,15 @@ class DemandKeeper:
         if not dirty:
             return
         [raw_since_ns] = con.execute("SELECT raw_since_ns FROM node_state WHERE node_id = ?", (node_id,)).fetchone()
+        peers = PeersOfChannels(con)
+        source = TriesOfPeriods(con, node_id, peers)
         for (period,) in dirty:
-            if now_ns is not None and now_ns < _reach(period)[1] and not self._worth_making(period):
+            if now_ns is not None and now_ns < reach(period)[1] and not self._worth_making(period):
                 continue
-            if raw_since_ns is None or _reach(period)[0] >= raw_since_ns:  # else its rows are not all there
-                self._made_with[period] = self._remake(period)
+            if raw_since_ns is None or reach(period)[0] >= raw_since_ns:  # else its rows are not all there
+                tries = source.of(period)
+                self._remake(period, tries, peers)
+                self._made_with[period] = len(tries)
             con.execute("DELETE FROM demand_dirty WHERE node_id = ? AND period = ?", (node_id, period))
             self._marked.discard(period)
         for old in sorted(self._made_with)[:-4]:
@@ -86,12 +104,12 @@ class DemandKeeper:
             return True
         count = self._con.execute(
             "SELECT count(*) FROM attempt WHERE node_id = ? AND accounted_ns >= ? AND accounted_ns < ?",
-            (self._node_id, *_reach(period)),
+            (self._node_id, *reach(period)),
         ).fetchone()[0]
         return bool(count >= before * (1 + _GROWTH))
 
-    def _remake(self, period: int) -> int:
-        """Make one period's demands again from the raw rows; return how many rows there were."""
+    def _remake(self, period: int, tries: Tries, peers: PeersOfChannels) -> None:
+        """Make one period's demands again from its tries."""
         start_ns, end_ns = period * PERIOD_NS, (period + 1) * PERIOD_NS
         con, node_id = self._con, self._node_id
         con.execute(
@@ -100,117 +118,17 @@ class DemandKeeper:
         )
         con.execute("DELETE FROM served WHERE node_id = ? AND period = ?", (node_id, period))
         wish_sums.forget(con, node_id, period)
-        tries = list(self._tries(start_ns - LOOK_BACK_NS, end_ns + LOOK_AHEAD_NS))
-        begun = [w for w in find_wishes(tries) if start_ns <= w.first_ns < end_ns]
-        refused = [w for w in begun if w.refused]
+        lone, others = set_apart(tries)
+        begun = [w for w in find_wishes(others) if start_ns <= w.first_ns < end_ns]
+        circumstances = Circumstances(con, node_id, peers, start_ns, end_ns)
         [top] = con.execute("SELECT coalesce(max(demand_id), 0) FROM demand").fetchone()
-        con.executemany(
-            f"INSERT INTO demand VALUES ({', '.join('?' * 18)})",
-            [self._row(number, w) for number, w in enumerate(refused, top + 1)],
-        )
-        con.executemany(
-            "INSERT INTO served VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [(node_id, period, *row) for row in _served(w for w in begun if not w.refused and not w.probe)],
-        )
-        return len(tries)
-
-    def _tries(self, since_ns: int, until_ns: int) -> Iterator[Try]:
-        rows = self._con.execute(
-            f"""SELECT arrived_ns, in_chan, out_chan, min(amount_out_msat, {_MOST_MSAT}),
-                 CASE WHEN amount_in_msat > amount_out_msat THEN min(amount_in_msat - amount_out_msat, {_MOST_MSAT})
-                      WHEN amount_in_msat IS NOT NULL AND amount_out_msat IS NOT NULL THEN 0 END,
-                 outcome, cause FROM attempt
-               WHERE node_id = ?1 AND accounted_ns >= ?2 AND accounted_ns < ?3 AND arrived_ns >= ?2
-                 AND arrived_ns < ?4 AND twin IS NULL
-               ORDER BY arrived_ns, in_htlc_id, amount_out_msat, in_chan, attempt_id""",
-            (self._node_id, since_ns, until_ns + _LONGEST_HOLD_NS, until_ns),
-        )
-        outcomes, causes = list(Outcome), list(Cause)
-        for arrived_ns, in_chan, out_chan, amount, fee, outcome, cause in rows:
-            yield Try(
-                arrived_ns, self._peer(in_chan), self._peer(out_chan), in_chan, out_chan, amount, fee,
-                outcomes[outcome], causes[cause],
-            )  # fmt: skip
-
-    def _row(self, demand_id: int, w: Wish) -> Sequence[int | None]:
-        largest_sat = self._largest_capacity_sat(w.out_chan)
-        oversize = w.part_msat is not None and largest_sat is not None and w.part_msat > largest_sat * 1000
-        return (
-            demand_id, self._node_id, w.in_chan, w.out_chan, int(w.cause), int(self._circumstance(w)),
-            amount_class(w.amount_msat) if w.amount_msat is not None else None, int(oversize),
-            w.first_ns, w.last_ns, w.refused, w.refused_msat, w.refused_fee_msat, w.amount_msat,
-            w.fee_msat, w.recovered_ns, w.paid_msat, w.part_msat,
-        )  # fmt: skip
-
-    def _circumstance(self, w: Wish) -> Circumstance:
-        if w.probe:
-            return Circumstance.PROBE
-        if w.cause in (Cause.UNKNOWN_NEXT_PEER, Cause.LINK_NOT_ELIGIBLE) and w.out_chan:
-            return Circumstance.LINK_DOWN if self._link_was_down(w) else Circumstance.NONE
-        if w.cause == Cause.FEE_INSUFFICIENT and self._price_had_risen(w):
-            return Circumstance.AFTER_RAISE
-        if w.cause == Cause.HTLC_EXCEEDS_MAX and self._balance_was_short(w):
-            return Circumstance.BALANCE_SHORT
-        return Circumstance.NONE
-
-    def _balance_was_short(self, w: Wish) -> bool:
-        """The last balances stored before the first try were all below the amount."""
-        rows = self._con.execute(
-            """SELECT (SELECT local_msat FROM channel_snapshot s WHERE s.node_id = ?1 AND s.chan = c.channel_id
-                         AND s.at_ns <= ?3 ORDER BY s.at_ns DESC LIMIT 1)
-               FROM channel c WHERE c.channel_id = ?2
-                 OR c.peer_id = (SELECT peer_id FROM channel WHERE channel_id = ?2)""",
-            (self._node_id, w.out_chan, w.first_ns),
-        ).fetchall()
-        known = [local for (local,) in rows if local is not None]
-        return bool(known) and max(known) < (w.part_msat or 0)
-
-    def _link_was_down(self, w: Wish) -> bool:
-        """No channel of the peer was active by the last thing stored before the first try."""
-        states = self._con.execute(
-            """SELECT (SELECT active FROM channel_online o WHERE o.node_id = ?1 AND o.chan = c.channel_id
-                         AND o.at_ns <= ?3 ORDER BY o.at_ns DESC LIMIT 1)
-               FROM channel c WHERE c.channel_id = ?2
-                 OR c.peer_id = (SELECT peer_id FROM channel WHERE channel_id = ?2)""",
-            (self._node_id, w.out_chan, w.first_ns),
-        ).fetchall()
-        known = [active for (active,) in states if active is not None]
-        return bool(known) and not any(known)
-
-    def _price_had_risen(self, w: Wish) -> bool:
-        row = self._con.execute(
-            """SELECT 1 FROM policy p WHERE p.node_id = ?1 AND p.chan = ?2 AND p.side = 0
-                 AND p.since_ns > ?3 AND p.since_ns <= ?4 AND EXISTS (
-                   SELECT 1 FROM (SELECT base_fee_msat, fee_ppm FROM policy b WHERE b.node_id = ?1
-                     AND b.chan = ?2 AND b.side = 0 AND b.since_ns < p.since_ns
-                     ORDER BY b.since_ns DESC LIMIT 1) b
-                   WHERE p.base_fee_msat > b.base_fee_msat OR p.fee_ppm > b.fee_ppm) LIMIT 1""",
-            (self._node_id, w.out_chan, w.first_ns - _RAISE_MATTERS_NS, w.first_ns),
-        ).fetchone()
-        return row is not None
-
-    def _peer(self, chan: int) -> int:
-        """Return what stands for the peer of a channel: its number, or minus the channel's own."""
-        found = self._peers.get(chan)
-        if found is None:
-            row = self._con.execute("SELECT peer_id FROM channel WHERE channel_id = ?", (chan,)).fetchone()
-            found = row[0] if row is not None and row[0] is not None else -chan
-            self._peers[chan] = found
-        return found
-
-    def _largest_capacity_sat(self, chan: int) -> int | None:
-        if chan not in self._capacity_sat:
-            row = self._con.execute(
-                """SELECT max(capacity_sat) FROM channel WHERE channel_id = ?1
-                     OR peer_id = (SELECT peer_id FROM channel WHERE channel_id = ?1)""",
-                (chan,),
-            ).fetchone()
-            self._capacity_sat[chan] = row[0] if row else None
-        return self._capacity_sat[chan]
-
-
-def _reach(period: int) -> tuple[int, int]:
-    return period * PERIOD_NS - LOOK_BACK_NS, (period + 1) * PERIOD_NS + LOOK_AHEAD_NS + _LONGEST_HOLD_NS
+        refused = (w for w in begun if w.refused)
+        rows = (_row(number, node_id, w, circumstances) for number, w in enumerate(refused, top + 1))
+        bulk.insert(con, "demand", rows, _DEMAND_COLUMNS)
+        sums = _served_alone(lone.chosen((lone.arrived_ns >= start_ns) & (lone.arrived_ns < end_ns)))
+        _add_served(sums, (w for w in begun if not w.refused and not w.probe))
+        served = ((node_id, period, *key, *values) for key, values in sorted(sums.items()))
+        bulk.insert(con, "served", served, _SERVED_COLUMNS)
 
 
 def _periods_of(since_ns: int, until_ns: int) -> Iterable[int]:
@@ -218,9 +136,40 @@ def _periods_of(since_ns: int, until_ns: int) -> Iterable[int]:
     return range((since_ns - LOOK_AHEAD_NS) // PERIOD_NS, (until_ns + LOOK_BACK_NS) // PERIOD_NS + 1)
 
 
-def _served(wishes: Iterable[Wish]) -> list[tuple[int, ...]]:
-    """Return, by channel and class, what became of wishes that we passed on at once."""
-    sums: defaultdict[tuple[int, int], list[int]] = defaultdict(lambda: [0] * 5)
+def _row(demand_id: int, node_id: int, w: Wish, circumstances: Circumstances) -> Sequence[int | None]:
+    return (
+        demand_id, node_id, w.in_chan, w.out_chan, int(w.cause), int(circumstances.of(w)),
+        amount_class(w.amount_msat) if w.amount_msat is not None else None, int(circumstances.is_oversize(w)),
+        w.first_ns, w.last_ns, w.refused, w.refused_msat, w.refused_fee_msat, w.amount_msat,
+        w.fee_msat, w.recovered_ns, w.paid_msat, w.part_msat,
+    )  # fmt: skip
+
+
+_Served = defaultdict[tuple[int, int], list[int]]
+"""By channel and class of amount: the sums of `served`."""
+
+
+def _served_alone(lone: Tries) -> _Served:
+    """Return what became of tries that are a wish each, passed on at once."""
+    settled = lone.outcome == Outcome.SETTLED
+    ended = lone.chosen((settled & (lone.amount_out_msat > 0)) | (lone.outcome == Outcome.DOWNSTREAM))
+    if not len(ended):
+        return defaultdict(lambda: [0] * 5)
+    amounts, arrived = ended.amount_out_msat, ended.outcome == Outcome.SETTLED
+    classes = np.searchsorted(AMOUNT_BOUNDS_MSAT, amounts, side="right")
+    key, place = np.unique(ended.out_chan * _CLASSES + classes, return_inverse=True)
+    if int(amounts.max()) * len(ended) >= _TWO_63:
+        amounts = amounts.astype(object)  # not real: exact sums as slow Python integers, and SQLite refuses them
+    values = (np.ones_like(ended.out_chan), arrived.astype(np.int64), amounts, amounts, amounts * arrived)
+    sums = np.zeros((len(key), len(values)), amounts.dtype)
+    for column, of_each in enumerate(values):
+        np.add.at(sums[:, column], place, of_each)
+    keys = zip(*(x.tolist() for x in np.divmod(key, _CLASSES)), strict=True)
+    return defaultdict(lambda: [0] * 5, zip(keys, sums.tolist(), strict=True))
+
+
+def _add_served(sums: _Served, wishes: Iterable[Wish]) -> None:
+    """Add what became of wishes that we passed on at once."""
     for w in wishes:
         if w.amount_msat is None or not (w.arrived_msat or w.failed):
             continue  # still under way
@@ -230,4 +179,3 @@ def _served(wishes: Iterable[Wish]) -> list[tuple[int, ...]]:
         total[2] += w.amount_msat
         total[3] += w.part_msat or 0
         total[4] += w.arrived_msat
-    return [(*key, *values) for key, values in sums.items()]

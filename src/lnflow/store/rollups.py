@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from lnflow.domain.causes import Outcome
 from lnflow.domain.time import HOUR_NS
+from lnflow.store import bulk
+from lnflow.store.rows import AMOUNT_IN, AMOUNT_OUT, CAUSE, IN_CHAN, LIVE, OUT_CHAN, OUTCOME, Column
 from lnflow.store.windows import PERIOD_H
 
 Ints = NDArray[np.int64]
@@ -27,6 +29,7 @@ _SHARE_COLUMNS = 10
 _SHARE = f"""a.accounted_ns / {HOUR_NS}, a.in_chan, a.out_chan, a.outcome, a.cause, a.live,
   coalesce(a.amount_in_msat, 0), coalesce(a.amount_out_msat, 0),
   max(coalesce(a.amount_in_msat - a.amount_out_msat, 0), 0)"""
+_NOT_KNOWN = -1
 _TWO_63 = 1 << 63
 _MOST_CODE = 1 << 62
 
@@ -38,14 +41,34 @@ def shares_of(con: sqlite3.Connection, sign: int, where: str, params: Sequence[i
     ).fetchall()
 
 
-def fold(con: sqlite3.Connection, node_id: int, shares: Sequence[Share]) -> None:
+def shares_of_new(columns: Sequence[Column], accounted_ns: Column) -> Ints:
+    """Return the shares of rows that were just inserted, all column by column, with when each is accounted."""
+    whole = (IN_CHAN, OUT_CHAN, OUTCOME, CAUSE, LIVE)
+    in_chan, out_chan, outcome, cause, live = (np.array(columns[n], np.int64) for n in whole)
+    amount_in, amount_out = (
+        np.array([_NOT_KNOWN if msat is None else msat for msat in columns[n]], np.int64)
+        for n in (AMOUNT_IN, AMOUNT_OUT)
+    )
+    fee = np.where((amount_in < 0) | (amount_out < 0), 0, np.maximum(amount_in - amount_out, 0))
+    hour = np.array(accounted_ns, np.int64) // HOUR_NS
+    return np.stack(
+        (
+            np.ones_like(hour), hour, in_chan, out_chan, outcome, cause, live, np.maximum(amount_in, 0),
+            np.maximum(amount_out, 0), fee,
+        )
+    )  # fmt: skip
+
+
+def fold(con: sqlite3.Connection, node_id: int, shares: Sequence[Share], of_new: Ints | None = None) -> None:
     """Fold shares into the rollups; then the running totals above their first hour are stale."""
-    if not shares:
-        return
     count = len(shares) * _SHARE_COLUMNS
     columns = np.fromiter(chain.from_iterable(shares), np.int64, count).reshape(-1, _SHARE_COLUMNS).T
+    if of_new is not None:
+        columns = np.concatenate((columns, of_new), axis=1)
+    if not columns.size:
+        return
     sign, hour, in_chan, out_chan, outcome, cause, live, amount_in, amount_out, fee = np.ascontiguousarray(columns)
-    if max(int(amount_in.max()), int(amount_out.max())) * len(shares) >= _TWO_63:
+    if max(int(amount_in.max()), int(amount_out.max())) * len(sign) >= _TWO_63:
         # Not real, but a peer can say so: exact sums as slow Python integers; SQLite judges what is too large.
         amount_in, amount_out, fee = (x.astype(object) for x in (amount_in, amount_out, fee))
     settled, downstream, refused = (
@@ -108,10 +131,12 @@ def fold(con: sqlite3.Connection, node_id: int, shares: Sequence[Share]) -> None
 def _add(con: sqlite3.Connection, node_id: int, table: str, keys: dict[str, Ints], values: dict[str, Ints]) -> None:
     names = ("node_id", *keys, *values)
     adds = ", ".join(f"{name} = {name} + excluded.{name}" for name in values)
-    con.executemany(
-        f"""INSERT INTO {table} ({", ".join(names)}) VALUES ({node_id:d}{", ?" * (len(names) - 1)})
-            ON CONFLICT DO UPDATE SET {adds}""",
-        _grouped(list(keys.values()), list(values.values())),
+    bulk.insert(
+        con,
+        f"{table} ({', '.join(names)})",
+        ((node_id, *group) for group in _grouped(list(keys.values()), list(values.values()))),
+        len(names),
+        on_conflict=f"ON CONFLICT DO UPDATE SET {adds}",
     )
 
 
@@ -126,7 +151,8 @@ def _grouped(keys: Sequence[Ints], values: Sequence[Ints]) -> Iterator[tuple[int
     sums = [np.add.reduceat(v[order], starts) for v in values]
     changed = np.logical_or.reduce([s != 0 for s in sums])
     first = order[starts]
-    return zip(*([k[first][changed].tolist() for k in keys] + [s[changed].tolist() for s in sums]), strict=True)
+    columns = [k[first][changed].tolist() for k in keys] + [s[changed].tolist() for s in sums]
+    return zip(*columns, strict=True)
 
 
 def _codes(keys: Sequence[Ints]) -> Ints:

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
+
+from lnflow.domain.causes import Outcome
+
+_SETTLED = int(Outcome.SETTLED)
 
 Row = tuple[int | None, ...]
 """An attempt as the store takes it: `AttemptFacts` with our channels' numbers and the id as stored (signed)."""
 
 IN_CHAN, IN_HTLC_ID, OUT_CHAN, OUT_SCID = range(4)
 AMOUNT_IN, AMOUNT_OUT, ARRIVED, RESOLVED, HISTORY, OUTCOME, CAUSE = range(7, 14)
-ONLY_KNOWN = 17
+LIVE, ONLY_KNOWN, ORDINAL = range(16, 19)
+
+
+Column = Sequence[int | None]
+
+
+def accounted_ns(outcomes: Column, arrived_ns: Column, resolved_ns: Column, history_ns: Column) -> list[int | None]:
+    """Return the time each attempt counts at: when it settled, all others when they arrived."""
+    return [
+        (history if history is not None else resolved if resolved is not None else arrived)
+        if outcome == _SETTLED
+        else (arrived if arrived is not None else resolved if resolved is not None else history)
+        for outcome, arrived, resolved, history in zip(outcomes, arrived_ns, resolved_ns, history_ns, strict=True)
+    ]
 
 
 class AttemptFacts(Struct, gc=False):

@@ -11,6 +11,7 @@ from lnflow.domain.scid import parse_scid
 from lnflow.nodes.cln.failcodes import FailCode, cause_of_failcode
 from lnflow.nodes.cln.wire import ForwardRow, msat, optional_msat, time_ns
 
+_REFUSED, _NO_CAUSE = Outcome.REFUSED, Cause.NONE  # looked up once
 _ON_CHAIN = int(FailCode.PERMANENT_CHANNEL_FAILURE)
 scid_number = lru_cache(maxsize=16_384)(parse_scid)
 """`parse_scid`, remembered: rows name the same few channels; what senders invent is forgotten again."""
@@ -22,8 +23,10 @@ def attempt_of(row: ForwardRow, cause: Cause | None = None, amount_out_msat: int
     A `local_failed` that was sent first (its channel went on-chain) was not refused by us: it is downstream.
     """
     outcome = outcome_of(row)
-    refused = outcome is Outcome.REFUSED
-    out_msat = optional_msat(row.out_msat)
+    refused = outcome is _REFUSED
+    in_msat, out_msat = row.in_msat, row.out_msat
+    if type(in_msat) is not int or type(out_msat) is not int:  # this is the hot path of reading history
+        in_msat, out_msat = msat(in_msat), optional_msat(out_msat)
     try:
         in_scid = scid_number(row.in_channel)
         out_scid = 0 if row.out_channel is None else scid_number(row.out_channel)
@@ -35,12 +38,12 @@ def attempt_of(row: ForwardRow, cause: Cause | None = None, amount_out_msat: int
         out_scid,
         row.out_htlc_id,
         not refused and out_scid != 0,
-        msat(row.in_msat),
+        in_msat,
         amount_out_msat if out_msat is None else out_msat,
         time_ns(row.received_time) or None,
         None if row.resolved_time is None else time_ns(row.resolved_time),
         outcome,
-        (cause_of_failcode(row.failcode) if cause is None else cause) if refused else Cause.NONE,
+        (cause_of_failcode(row.failcode) if cause is None else cause) if refused else _NO_CAUSE,
         row.failcode or 0,
     )
 

@@ -34,7 +34,10 @@ def time_ns(seconds: Decimal) -> int:
     >>> time_ns(Decimal('1795261099.061064512'))
     1795261099061064512
     """
-    return int(seconds * SECOND_NS)
+    return int(seconds * _SECOND_NS)
+
+
+_SECOND_NS = Decimal(SECOND_NS)  # the product of two of them takes less time
 
 
 class ForwardRow(Struct, frozen=True, gc=False):
