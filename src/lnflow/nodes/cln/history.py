@@ -186,8 +186,11 @@ class ChannelHistory:
         return older if older is not None and at_ns < until_ns and not lost else None
 
     def add_flight(self, flight: Flight) -> None:
-        """Take an HTLC that went out; they come in order of time, or the most in flight stays too low."""
+        """Take an HTLC that went out.  One told late, out of order, is not counted: the most stays a lower bound."""
+        is_late = bool(self.flights.items) and flight.at_ns < self.flights.items[-1].at_ns
         self.flights.add(flight)
+        if is_late:
+            return
         self._in_the_air = [f for f in self._in_the_air if f.until_ns is None or f.until_ns > flight.at_ns]
         self._in_the_air.append(flight)
         self.most_in_flight = max(self.most_in_flight, len(self._in_the_air))
