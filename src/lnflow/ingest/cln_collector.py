@@ -44,6 +44,7 @@ REORGANISED_BLOCKS = 12
 HISTORY = "history"
 LEASES = 4
 _LEDGER_LOOKS, _LEDGER_LOOK_S = 100, 0.1
+_REESTABLISHED_S = 15.0  # after a connection the channels take some seconds until they can forward
 
 _T = TypeVar("_T")
 
@@ -122,6 +123,7 @@ class ClnCollector:
             group.create_task(self._follow_forever(cursor), name="forwards")
             group.create_task(self._hydrate(), name="history")
             group.create_task(self._every(self._times.listing_s, self._list_channels), name="listing")
+            group.create_task(self._list_changed_links(), name="links")
             group.create_task(self._every(self._times.facts_s, self._list_facts), name="facts")
             group.create_task(self._every(self._times.facts_s, self._read_costs), name="costs")
             group.create_task(self._every(self._times.ledger_s, self._check_ledger), name="ledger")
@@ -267,6 +269,16 @@ class ClnCollector:
         await self._written(lambda w: w.write_channels(at_ns, states, thin=True))
         await self._written(lambda w: w.write_policies(policies, at_ns))
         await self._written(lambda w: w.upkeep(at_ns))
+
+    async def _list_changed_links(self) -> None:
+        """List as soon as a peer or a channel came or went, so that the stored uptime is that of the event."""
+        changed = self._live.links_changed
+        while True:
+            await changed.wait()
+            changed.clear()
+            await self._tolerate(self._list_channels)
+            await self._clock.sleep(_REESTABLISHED_S)
+            await self._tolerate(self._list_channels)
 
     async def _list_facts(self) -> None:
         closed = await self._facts.closed_channels()

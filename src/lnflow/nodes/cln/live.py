@@ -5,6 +5,7 @@ A plugin tells us what notifications said (`notice`); a remote reader has the li
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 
@@ -18,7 +19,7 @@ from lnflow.nodes.cln.facts import NodeFacts
 from lnflow.nodes.cln.failcodes import FailCode
 from lnflow.nodes.cln.forwards import Cursor, ForwardReader
 from lnflow.nodes.cln.history import NodeHistory
-from lnflow.nodes.cln.observer import observe
+from lnflow.nodes.cln.observer import LINK_TOPICS, observe
 from lnflow.nodes.cln.wire import ForwardRow, PeerChannel
 
 logger = logging.getLogger(__name__)
@@ -47,10 +48,18 @@ class LiveForwards:
         self._clock = clock
         self._min_look_ns = round(min_look_s * SECOND_NS)
         self._looked_ns = 0
+        self.looking = 0
+        """How many looks at the channels are under way."""
+        self.links_changed = asyncio.Event()
+        """A notification told of a peer or a channel that came or went; whoever lists them clears it."""
 
     async def look(self) -> list[PeerChannel]:
         """List the channels, and remember what they looked like."""
-        channels = await self._facts.peer_channels()
+        self.looking += 1
+        try:
+            channels = await self._facts.peer_channels()
+        finally:
+            self.looking -= 1
         self._looked_ns = self._clock.now_ns()
         self.history.add_snapshot(self._looked_ns, channels)
         self.history.forget_before(self._looked_ns)
@@ -82,3 +91,5 @@ class LiveForwards:
             return
         if row is not None:
             self._forwards.nudge()
+        elif topic in LINK_TOPICS:
+            self.links_changed.set()

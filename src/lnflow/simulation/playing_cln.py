@@ -1,0 +1,355 @@
+"""Playing a recorded world through the wire-true lightningd: what Core Lightning would say of the same week.
+
+Whom the world refused stays refused; what the refusal is called, and by which channel, the node's own checks say
+in their order.  Where Core Lightning has no such refusal (a route out by the channel it came in by) it passes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
+from heapq import merge
+from pathlib import Path
+
+from msgspec import Struct, structs
+
+from lnflow.domain.causes import Cause
+from lnflow.domain.channel import ChannelState, Policy
+from lnflow.domain.errors import ConfigurationError
+from lnflow.domain.htlc import DownstreamFailed, Forward, HtlcEvent, Offered, Refused, Resolved, Settled
+from lnflow.domain.scid import scid_text
+from lnflow.domain.time import SECOND_NS
+from lnflow.nodes.port import ChannelEvent, ChannelEventKind, PolicyEvent
+from lnflow.simulation.clock import SimulatedClock
+from lnflow.simulation.lightningd.channel import UNCAPPED_MSAT, Channel, Htlc, Terms
+from lnflow.simulation.lightningd.commands import Commands
+from lnflow.simulation.lightningd.forwards import Row
+from lnflow.simulation.lightningd.node import FakeNode, Refusal
+from lnflow.simulation.lightningd.personality import V26_06
+from lnflow.simulation.lightningd.socket_server import SocketServer
+from lnflow.simulation.playing import Pause
+from lnflow.simulation.world.our_node import RECONNECT_NS
+from lnflow.simulation.world.recording import OwnHtlc, OwnKind, Recording
+from lnflow.simulation.world.spec import ANCHORS_SAT, WorldSpec
+
+RPC_FILE = "lightning-rpc"
+_LONGEST_SOCKET_PATH = 107  # Linux; the kernel takes no longer one
+_AT_ONCE_NS = 2 * SECOND_NS  # refusals that are heard of together: the plugin looks no oftener
+_INVALID_ONION_HMAC = 49157
+_UNKNOWN_NEXT_PEER = 16394
+_HELD_NS = SECOND_NS  # how long a later hop takes to fail what came back to us
+_CODES = {
+    Cause.FEE_INSUFFICIENT: (4108, "fee_insufficient"),
+    Cause.HTLC_EXCEEDS_MAX: (4103, "htlc_exceeds_max"),
+    Cause.AMOUNT_BELOW_MINIMUM: (4103, "htlc_below_min"),
+    Cause.UNKNOWN_NEXT_PEER: (4103, "peer_offline"),
+    Cause.LINK_NOT_ELIGIBLE: (4103, "peer_offline"),
+    Cause.HTLC_ADD_FAILED: (4103, "slots_full"),
+    Cause.INSUFFICIENT_BALANCE: (4103, "insufficient_balance"),
+}
+
+HtlcId = tuple[int, int]
+
+
+def without_inbound_fees(spec: WorldSpec) -> WorldSpec:
+    """Return the world as Core Lightning can be in it: it has no inbound fees, so every price is the posted one."""
+    peers = tuple(structs.replace(peer, inbound_base_fee_msat=0, inbound_fee_ppm=0) for peer in spec.peers)
+    changes = tuple(structs.replace(change, inbound_fee_ppm=None) for change in spec.policy_changes)
+    return structs.replace(spec, peers=peers, policy_changes=changes)
+
+
+class _Ended(Struct, frozen=True, gc=False):
+    """A payment of our own is done, or what a later hop failed comes back."""
+
+    at_ns: int
+    what: OwnHtlc | Refused
+
+
+@asynccontextmanager
+async def served_cln_world(recording: Recording, directory: Path, clock: SimulatedClock) -> AsyncIterator[ClnWorld]:
+    """Serve the node of a recording at a socket in `directory`, as it was when the recording began."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = directory / RPC_FILE
+    if len(str(path)) > _LONGEST_SOCKET_PATH:
+        raise ConfigurationError(
+            f"{path}: a Unix socket cannot have a path of more than {_LONGEST_SOCKET_PATH} characters:"
+            " choose a shorter --directory"
+        )
+    path.unlink(missing_ok=True)
+    world = ClnWorld(recording, directory, clock)
+    async with SocketServer(world.commands, path):
+        yield world
+
+
+class ClnWorld:
+    """The node of a recording behind its socket, and the recording that moves it."""
+
+    def __init__(self, recording: Recording, directory: Path, clock: SimulatedClock) -> None:
+        self.recording = recording
+        self.directory = directory
+        self.clock = clock
+        info = recording.node
+        self.node = FakeNode(
+            V26_06,
+            node_id=info.pubkey,
+            alias=info.alias,
+            clock=clock.now_ns,
+            network="regtest",
+            block_height=info.block_height,
+        )
+        self.commands = Commands(self.node)
+        self.renamed = 0
+        """Refusals that the node's own checks would not have made: the world's word stands."""
+        self._channels: dict[int, Channel] = {}
+        self._rows: dict[HtlcId, Row] = {}
+        self._own: dict[OwnHtlc, Htlc] = {}
+        self._wait_heard: Callable[[], Awaitable[None]] | None = None
+        self._script = _script(recording)
+        self._next = next(self._script, None)
+        self._open_channels()
+        self._remember(recording.forwards)
+        for offered in recording.in_flight:
+            self._offered(offered, offered.at_ns)
+
+    def wait_for(self, heard: Callable[[], Awaitable[None]]) -> None:
+        """From now on time stands still after a refusal, and whatever else must be seen at once, until `heard`."""
+        self._wait_heard = heard
+
+    def what_to_try(self, database: Path) -> str:
+        """Return what shows how the week goes on.
+
+        A second collector would go by its own clock, which tells a lightningd's refusals apart only at the
+        speed of the world.
+        """
+        return f"lnflow analyze --hours 1 --database {database}"
+
+    async def play(self, until_ns: int, pause: Pause, *, pause_every: int = 500) -> None:
+        """Let everything before `until_ns` happen, in order of time, going on from where it stood.
+
+        The clock follows what happens.  `pause` is awaited after every so many happenings.
+        """
+        number = 0
+        look_ns: int | None = None
+        while self._next is not None and self._next.at_ns < until_ns:
+            happening = self._next
+            if look_ns is not None and happening.at_ns > look_ns:
+                self.clock.advance(look_ns)
+                await self._heard()
+                look_ns = None
+            self.clock.advance(happening.at_ns)
+            self._happen(happening)
+            self._next = next(self._script, None)
+            if isinstance(happening, Refused):
+                look_ns = look_ns or happening.at_ns + _AT_ONCE_NS
+            elif not isinstance(happening, HtlcEvent):
+                await self._heard()
+            number += 1
+            if number % pause_every == 0:
+                await self._heard()
+                await pause()
+        self.clock.advance(until_ns)
+        await self._heard()
+        await pause()
+
+    async def _heard(self) -> None:
+        if self._wait_heard is not None:
+            await self._wait_heard()
+
+    # -- what happens
+
+    def _happen(self, happening: HtlcEvent | OwnHtlc | ChannelEvent | PolicyEvent | _Ended) -> None:
+        match happening:
+            case Offered():
+                self._offered(happening, happening.at_ns)
+            case Settled():
+                if (row := self._rows.pop((happening.in_scid, happening.in_htlc_id), None)) is not None:
+                    self.node.settle(row)
+            case DownstreamFailed():
+                if (row := self._rows.pop((happening.in_scid, happening.in_htlc_id), None)) is not None:
+                    self.node.fail(row)
+            case Refused():
+                self._refused(happening)
+            case OwnHtlc():
+                self._own_begins(happening)
+            case _Ended():
+                self._ended(happening.what)
+            case PolicyEvent():
+                # the world knows no grace: as an operator who sets enforcedelay to 0
+                self.node.set_terms(self._channels[happening.scid], _terms(happening.policy), grace_s=0)
+            case ChannelEvent():
+                self._link(happening)
+            case Resolved():
+                pass  # Core Lightning says it with the row
+
+    def _offered(self, event: Offered, received_ns: int) -> None:
+        incoming, out = self._channels[event.in_scid], self._channels[event.out_scid]
+        incoming.next_in_id, out.next_out_id = event.in_htlc_id, event.out_htlc_id
+        assert event.amount_in_msat is not None
+        assert event.amount_out_msat is not None
+        row = self.node.pass_on(
+            incoming,
+            out,
+            in_msat=event.amount_in_msat,
+            out_msat=event.amount_out_msat,
+            payment_hash=self._hash(event),
+        )
+        row.received_ns = received_ns
+        self._rows[event.in_scid, event.in_htlc_id] = row
+
+    def _refused(self, event: Refused) -> None:
+        incoming = self._channels[event.in_scid]
+        incoming.next_in_id = event.in_htlc_id
+        assert event.amount_in_msat is not None, "a world without full slots"
+        asked = scid_text(event.out_scid) if event.out_scid else None
+        verdict = self._verdict(event)
+        if isinstance(verdict, Refusal):
+            self.node.refuse(
+                incoming, asked, verdict, in_msat=event.amount_in_msat, payment_hash=self._hash(event)
+            )
+            return
+        self._rows[event.in_scid, event.in_htlc_id] = self.node.pass_on(
+            incoming,
+            verdict,
+            in_msat=event.amount_in_msat,
+            out_msat=event.amount_out_msat or 0,
+            payment_hash=self._hash(event),
+        )
+
+    def _verdict(self, event: Refused) -> Refusal | Channel:
+        """What the node says to whom the world refused; a channel if it would pass a circular route on."""
+        if event.cause is Cause.INVALID_ONION:
+            return Refusal(code=_INVALID_ONION_HMAC, reason="invalid_onion")
+        asked = self._channels.get(event.out_scid)
+        if asked is None:
+            return Refusal(code=_UNKNOWN_NEXT_PEER, reason="unknown_next_peer")
+        verdict = self.node.check(asked.name, event.amount_in_msat or 0, event.amount_out_msat or 0)
+        if event.cause is Cause.CIRCULAR_ROUTE or isinstance(verdict, Refusal):
+            return verdict
+        self.renamed += 1
+        code, reason = _CODES[event.cause]
+        return Refusal(code=code, reason=reason, out=verdict)
+
+    def _own_begins(self, own: OwnHtlc) -> None:
+        if own.refused:
+            return  # our own first hop was too small: no row, no HTLC
+        if own.kind is OwnKind.SEND:
+            channel = self._channels[own.out_scid]
+            channel.next_out_id = own.out_htlc_id
+            self._own[own] = self.node.send_own(channel, own.amount_msat)
+        else:
+            channel = self._channels[own.in_scid]
+            channel.next_in_id = own.in_htlc_id
+            self._own[own] = self.node.receive_own(channel, own.amount_msat)
+
+    def _ended(self, what: OwnHtlc | Refused) -> None:
+        if isinstance(what, Refused):
+            if (row := self._rows.pop((what.in_scid, what.in_htlc_id), None)) is not None:
+                self.node.fail(row)
+            return
+        channel = self._channels[what.out_scid if what.kind is OwnKind.SEND else what.in_scid]
+        self.node.settle_own(channel, self._own.pop(what))
+
+    def _link(self, event: ChannelEvent) -> None:
+        assert event.peer_pubkey is not None
+        if event.kind is ChannelEventKind.PEER_OFFLINE:
+            self.node.disconnect(event.peer_pubkey)
+        elif event.kind is ChannelEventKind.PEER_ONLINE:
+            self.node.connect(event.peer_pubkey, reestablish_ns=RECONNECT_NS)
+
+    def _hash(self, event: Offered | Refused) -> str | None:
+        """One hash for all HTLCs of one payment; what belongs to none has a hash of its own."""
+        number = self.recording.payments.get((event.in_scid, event.in_htlc_id))
+        return None if number is None else hashlib.sha256(f"payment {number}".encode()).hexdigest()
+
+    # -- as it was at the start
+
+    def _open_channels(self) -> None:
+        recording = self.recording
+        policies = {p.channel_point: p.ours for p in recording.policies}
+        going_out: dict[int, int] = {}
+        for offered in recording.in_flight:
+            going_out[offered.out_scid] = going_out.get(offered.out_scid, 0) + (offered.amount_out_msat or 0)
+        for number, state in enumerate(recording.channels):
+            ours = policies[state.channel_point]
+            assert ours is not None, "a world announces a policy for each of its channels"
+            channel = _channel(number, state, _terms(ours), going_out.get(state.scid, 0))
+            self._channels[state.scid] = self.node.add_channel(channel)
+            self.node.aliases[state.peer_pubkey] = state.peer_alias or recording.aliases[state.peer_pubkey]
+            if not state.active:
+                self.node.connected.discard(state.peer_pubkey)
+
+    def _remember(self, forwards: Iterable[Forward]) -> None:
+        """Put what settled before the recording into the node's history; when it had come in is not known."""
+        for number, forward in enumerate(forwards, start=1):
+            if forward.at_ns >= self.recording.since_ns:
+                return
+            incoming, out = self._channels[forward.in_scid], self._channels[forward.out_scid]
+            self.node.forwards.add(
+                Row(
+                    created_index=number,
+                    updated_index=number,
+                    in_channel=incoming.name,
+                    in_htlc_id=forward.in_htlc_id or 0,
+                    in_msat=forward.amount_in_msat,
+                    out_channel=out.name,
+                    out_htlc_id=forward.out_htlc_id,
+                    out_msat=forward.amount_out_msat,
+                    status="settled",
+                    received_ns=forward.at_ns - SECOND_NS,
+                    resolved_ns=forward.at_ns,
+                )
+            )
+            self.node.fees_collected_msat += forward.amount_in_msat - forward.amount_out_msat
+
+
+def _script(recording: Recording) -> Iterator[HtlcEvent | OwnHtlc | ChannelEvent | PolicyEvent | _Ended]:
+    """Yield what moves a lightningd, in order of time: ends of our own payments have their own place."""
+    settled = [_Ended(own.resolved_ns, own) for own in recording.own if not own.refused]
+    circular = [
+        _Ended(e.at_ns + _HELD_NS, e)
+        for e in recording.events
+        if isinstance(e, Refused) and e.cause is Cause.CIRCULAR_ROUTE
+    ]
+    ended = sorted(settled + circular, key=lambda e: e.at_ns)
+    return merge(
+        recording.events,
+        recording.own,
+        ended,
+        recording.channel_events,
+        recording.policy_events,
+        key=lambda happening: happening.at_ns,
+    )
+
+
+def _channel(number: int, state: ChannelState, terms: Terms, going_out_msat: int) -> Channel:
+    """A recorded channel as Core Lightning has it: what is in flight is still ours, and so is the opener's cost."""
+    costs_msat = (state.commit_fee_sat + ANCHORS_SAT) * 1000
+    txid, outnum = state.channel_point.split(":")
+    return Channel(
+        peer_id=state.peer_pubkey,
+        channel_id=txid,
+        scid=scid_text(state.scid),
+        alias=f"{16_000_000 + number}x1x1",
+        remote_alias=f"{17_000_000 + number}x1x1",
+        total_msat=state.capacity_sat * 1000,
+        to_us_msat=state.local_msat + going_out_msat + (costs_msat if state.initiator else 0),
+        our_reserve_msat=state.local_reserve_sat * 1000,
+        their_reserve_msat=state.remote_reserve_sat * 1000,
+        commit_cost_msat=costs_msat + state.commit_fee_sat * 1000,
+        terms=terms,
+        peer_terms=Terms(base_fee_msat=0, fee_ppm=100, htlc_min_msat=1_000, htlc_max_msat=terms.htlc_max_msat),
+        funding_txid=txid,
+        funding_outnum=int(outnum),
+        opened_by_us=state.initiator,
+        peer_max_htlcs=state.max_accepted_htlcs or 483,
+    )
+
+
+def _terms(policy: Policy) -> Terms:
+    return Terms(
+        base_fee_msat=policy.base_fee_msat,
+        fee_ppm=policy.fee_ppm,
+        htlc_min_msat=policy.min_htlc_msat,
+        htlc_max_msat=UNCAPPED_MSAT if policy.max_htlc_msat is None else policy.max_htlc_msat,
+    )
