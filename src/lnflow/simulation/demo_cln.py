@@ -47,33 +47,55 @@ PluginMaker = Callable[[Clock], ClockedPlugin]
 
 
 class ClnListener:
-    """The real plugin, hosted by the node of a world."""
+    """The real plugin, hosted by the node of a world; a new one after each absence."""
 
-    def __init__(self, world: ClnWorld, host: PluginHere, plugin: ClockedPlugin) -> None:
+    def __init__(self, world: ClnWorld, make_plugin: PluginMaker, database: Path) -> None:
         self._world = world
-        self._host = host
-        self._plugin = plugin
-        forwards = world.node.forwards
-        self._rows_before = forwards.created + forwards.updated
+        self._make_plugin = make_plugin
+        self._database = database
+        self._plugin: ClockedPlugin | None = None
+        self._host: PluginHere | None = None
+        self._rows_before = 0
 
     @property
     def status(self) -> CollectorStatus:
-        return self._plugin.collecting or CollectorStatus()
+        found = None if self._plugin is None else self._plugin.collecting
+        return found or CollectorStatus()
 
-    async def ready(self) -> None:
-        """Return when it follows and has read the node's history."""
+    async def began(self) -> None:
+        """Start it for the first time: what the node has by now is history."""
+        self._rows_before = self._rows()
+        await self.start()
+
+    async def start(self) -> None:
+        """Start the plugin; return when it follows the node and has read the history."""
+        world = self._world
+        self._plugin = self._make_plugin(world.clock)
+        self._host = PluginHere(world.commands, self._plugin.serve, lightning_dir=world.directory, rpc_file=RPC_FILE)
+        await self._host.start({DATABASE_OPTION: str(self._database)})
         while not (self.status.backfill_done and self.status.subscriptions):
             await self._look()
+        await self.heard()
+
+    async def stop(self) -> None:
+        """Stop it, as lightningd does; what was heard is stored."""
+        if self._host is None:
+            return
+        await self._host.stop()
+        self._plugin = self._host = None
+        self._rows_before = self._rows()
 
     async def heard(self) -> None:
         """Return when the plugin has worked on everything that the node told, at this instant of the world."""
+        if self._plugin is None or self._host is None:
+            return
         loop = asyncio.get_running_loop()
         deadline, seen = loop.time() + _PATIENCE_S, self.status.events
         await asyncio.sleep(0)
         while True:
             await self._look()
             events = self.status.events
-            if events >= self._rows() and self._plugin.has_heard(self._host.notified):
+            if events >= self._rows() - self._rows_before and self._plugin.has_heard(self._host.notified):
                 return
             if events != seen:
                 deadline, seen = loop.time() + _PATIENCE_S, events
@@ -84,13 +106,14 @@ class ClnListener:
         """Nothing to wait for: the world goes on only when everything was heard."""
 
     def _rows(self) -> int:
-        """Rows that were created or changed since the plugin began: it reads each of them once."""
+        """Rows created and changes of rows so far: whoever follows reads each of them once."""
         forwards = self._world.node.forwards
-        return forwards.created + forwards.updated - self._rows_before
+        return forwards.created + forwards.updated
 
     async def _look(self) -> None:
-        if self._host.killed_for is not None or self.status.stream is StreamState.STOPPED:
-            raise StoreError(f"the demo's plugin ended: {self._host.killed_for or self.status.trouble}")
+        killed_for = None if self._host is None else self._host.killed_for
+        if killed_for is not None or self.status.stream is StreamState.STOPPED:
+            raise StoreError(f"the demo's plugin ended: {killed_for or self.status.trouble}")
         await asyncio.sleep(_LOOK_S)
         self._world.clock.advance(self._world.clock.now_ns())  # whoever waits for this very instant goes on
 
@@ -103,15 +126,12 @@ def on_cln(make_plugin: PluginMaker) -> Stage:
         recording: Recording, clock: SimulatedClock, directory: Path, database: Path
     ) -> AsyncIterator[tuple[ClnWorld, ClnListener]]:
         async with served_cln_world(recording, directory, clock) as world:
-            plugin = make_plugin(clock)
-            host = PluginHere(world.commands, plugin.serve, lightning_dir=world.directory, rpc_file=RPC_FILE)
-            await host.start({DATABASE_OPTION: str(database)})
+            listener = ClnListener(world, make_plugin, database)
             try:
-                listener = ClnListener(world, host, plugin)
-                await listener.ready()
-                world.wait_for(listener.heard)
+                await listener.began()
+                world.host(listener)
                 yield world, listener
             finally:
-                await host.stop()
+                await listener.stop()
 
     return stage

@@ -2,15 +2,18 @@
 
 Whom the world refused stays refused; what the refusal is called, and by which channel, the node's own checks say
 in their order.  Where Core Lightning has no such refusal (a route out by the channel it came in by) it passes on.
+While the recording says that nobody listens, the plugin is stopped: the node keeps its rows, but nobody looked.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from heapq import merge
+from itertools import pairwise
 from pathlib import Path
+from typing import Protocol
 
 from msgspec import Struct, structs
 
@@ -59,6 +62,26 @@ def without_inbound_fees(spec: WorldSpec) -> WorldSpec:
     return structs.replace(spec, peers=peers, policy_changes=changes)
 
 
+class Plugin(Protocol):
+    """Who listens to the node.  The world stands still while one of these is awaited."""
+
+    async def heard(self) -> None:
+        """Return when everything that the node told was worked on."""
+
+    async def stop(self) -> None:
+        """Go away, as at `plugin stop`."""
+
+    async def start(self) -> None:
+        """Come back, and read what happened meanwhile."""
+
+
+class _Listening(Struct, frozen=True, gc=False):
+    """From here on somebody listens, or nobody."""
+
+    at_ns: int
+    begins: bool
+
+
 class _Ended(Struct, frozen=True, gc=False):
     """A payment of our own is done, or what a later hop failed comes back."""
 
@@ -104,7 +127,7 @@ class ClnWorld:
         self._channels: dict[int, Channel] = {}
         self._rows: dict[HtlcId, Row] = {}
         self._own: dict[OwnHtlc, Htlc] = {}
-        self._wait_heard: Callable[[], Awaitable[None]] | None = None
+        self._plugin: Plugin | None = None
         self._script = _script(recording)
         self._next = next(self._script, None)
         self._open_channels()
@@ -112,9 +135,9 @@ class ClnWorld:
         for offered in recording.in_flight:
             self._offered(offered, offered.at_ns)
 
-    def wait_for(self, heard: Callable[[], Awaitable[None]]) -> None:
-        """From now on time stands still after a refusal, and whatever else must be seen at once, until `heard`."""
-        self._wait_heard = heard
+    def host(self, plugin: Plugin) -> None:
+        """From now on time stands still after a refusal, and whatever else must be seen at once, until it is heard."""
+        self._plugin = plugin
 
     def what_to_try(self, database: Path) -> str:
         """Return what shows how the week goes on.
@@ -138,7 +161,10 @@ class ClnWorld:
                 await self._heard()
                 look_ns = None
             self.clock.advance(happening.at_ns)
-            self._happen(happening)
+            if isinstance(happening, _Listening):
+                await self._listen(happening)
+            else:
+                self._happen(happening)
             self._next = next(self._script, None)
             if isinstance(happening, Refused):
                 look_ns = look_ns or happening.at_ns + _AT_ONCE_NS
@@ -153,12 +179,16 @@ class ClnWorld:
         await pause()
 
     async def _heard(self) -> None:
-        if self._wait_heard is not None:
-            await self._wait_heard()
+        if self._plugin is not None:
+            await self._plugin.heard()
+
+    async def _listen(self, listening: _Listening) -> None:
+        if self._plugin is not None:
+            await (self._plugin.start() if listening.begins else self._plugin.stop())
 
     # -- what happens
 
-    def _happen(self, happening: HtlcEvent | OwnHtlc | ChannelEvent | PolicyEvent | _Ended) -> None:
+    def _happen(self, happening: Happening) -> None:
         match happening:
             case Offered():
                 self._offered(happening, happening.at_ns)
@@ -204,9 +234,7 @@ class ClnWorld:
         asked = scid_text(event.out_scid) if event.out_scid else None
         verdict = self._verdict(event)
         if isinstance(verdict, Refusal):
-            self.node.refuse(
-                incoming, asked, verdict, in_msat=event.amount_in_msat, payment_hash=self._hash(event)
-            )
+            self.node.refuse(incoming, asked, verdict, in_msat=event.amount_in_msat, payment_hash=self._hash(event))
             return
         self._rows[event.in_scid, event.in_htlc_id] = self.node.pass_on(
             incoming,
@@ -303,8 +331,16 @@ class ClnWorld:
             self.node.fees_collected_msat += forward.amount_in_msat - forward.amount_out_msat
 
 
-def _script(recording: Recording) -> Iterator[HtlcEvent | OwnHtlc | ChannelEvent | PolicyEvent | _Ended]:
+Happening = HtlcEvent | OwnHtlc | ChannelEvent | PolicyEvent | _Ended
+
+
+def _script(recording: Recording) -> Iterator[Happening | _Listening]:
     """Yield what moves a lightningd, in order of time: ends of our own payments have their own place."""
+    gaps = [
+        _Listening(at_ns, begins)
+        for (_, stop_ns), (start_ns, _) in pairwise(recording.covered)
+        for at_ns, begins in ((stop_ns, False), (start_ns, True))
+    ]
     settled = [_Ended(own.resolved_ns, own) for own in recording.own if not own.refused]
     circular = [
         _Ended(e.at_ns + _HELD_NS, e)
@@ -316,6 +352,7 @@ def _script(recording: Recording) -> Iterator[HtlcEvent | OwnHtlc | ChannelEvent
         recording.events,
         recording.own,
         ended,
+        gaps,
         recording.channel_events,
         recording.policy_events,
         key=lambda happening: happening.at_ns,

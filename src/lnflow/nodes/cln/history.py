@@ -19,6 +19,8 @@ from lnflow.nodes.cln.facts import USABLE_STATES
 from lnflow.nodes.cln.wire import ForwardRow, PeerChannel, msat, optional_msat, time_ns
 
 DEFAULT_GRACE_S = 600
+_OLDER_TERMS = 8
+"""How many of our earlier prices are remembered beyond what is kept: senders go by stale ones for days."""
 
 
 class Terms(Struct, frozen=True, gc=False):
@@ -203,10 +205,18 @@ class ChannelHistory:
         return sum(i.amount_msat for i in self.incomes.until(at_ns)) - gone
 
     def forget_before(self, at_ns: int) -> None:
-        for line in (self.snapshots, self.states, self.policies):
+        for line in (self.snapshots, self.states):
             line.forget_before(at_ns)
+        self._forget_policies(at_ns)
         self.flights.items = [f for f in self.flights.items if f.until_ns is None or f.until_ns >= at_ns]
         self.incomes.forget_before(at_ns)
+
+    def _forget_policies(self, at_ns: int) -> None:
+        """Of what is older keep the last word and, of each earlier price, the last time that it was seen."""
+        items = self.policies.items
+        last = max(0, bisect_left(items, at_ns, key=_at_ns) - 1)
+        earlier = [one for one, following in pairwise(items[: last + 1]) if one.terms != following.terms]
+        items[:last] = earlier[-_OLDER_TERMS:]
 
 
 class NodeHistory:

@@ -42,9 +42,7 @@ class _Running:
         our_other_end, their_stdout = os.pipe()
         stdout = asyncio.StreamReader(limit=_CHUNK_BYTES)
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdout), os.fdopen(our_other_end, "rb"))
-        transport, protocol = await loop.connect_write_pipe(
-            asyncio.streams.FlowControlMixin, os.fdopen(our_end, "wb")
-        )
+        transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, os.fdopen(our_end, "wb"))
         stdin = asyncio.StreamWriter(transport, protocol, None, loop)
         return cls(asyncio.ensure_future(program(their_stdin, their_stdout)), stdin, stdout)
 
