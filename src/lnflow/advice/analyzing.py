@@ -26,10 +26,10 @@ from lnflow.advice.documents import (
 from lnflow.advice.notes import notes_of
 from lnflow.advice.recommend import idle_sources, outbound_ppm, recommend
 from lnflow.advice.verdict import judge
-from lnflow.analysis.facts import NodeFacts, Window, WindowFacts
+from lnflow.analysis.facts import NodeFacts, RefusalTotal, Window, WindowFacts
 from lnflow.analysis.findings import Finding, Findings, find
 from lnflow.analysis.marginal import gain_curve
-from lnflow.domain.causes import Problem
+from lnflow.domain.causes import Cause, Problem
 from lnflow.domain.scid import scid_text
 from lnflow.domain.time import iso_utc
 
@@ -76,6 +76,7 @@ def analyze(facts: WindowFacts, selection: Selection) -> AnalyzeDocument:
     sources = idle_sources(facts.channels)
     covered = facts.scope.coverage.covered_s
     ends = facts.outcomes
+    refused = sum(r.attempts for r in facts.refusals)
     return AnalyzeDocument(
         node=node_document(facts.scope.node),
         window=window_document(facts.scope.window),
@@ -100,7 +101,8 @@ def analyze(facts: WindowFacts, selection: Selection) -> AnalyzeDocument:
                 attempts=r.attempts,
                 attempted_msat=r.attempted_msat,
                 offered_fee_msat=r.offered_fee_msat,
-                confidence=1.0 if facts.scope.node.implementation == "lnd" else None,
+                share=round(r.attempts / refused, 4),
+                confidence=_confidence(r, facts.scope.node),
             )
             for r in sorted(facts.refusals, key=lambda r: (-r.attempts, r.cause))
         ],
@@ -117,6 +119,14 @@ def analyze(facts: WindowFacts, selection: Selection) -> AnalyzeDocument:
         verdict=None if material else judge(facts, found),
         notes=notes_of(facts, found),
     )
+
+
+def _confidence(refused: RefusalTotal, node: NodeFacts) -> float | None:
+    if node.implementation == "lnd":
+        return 1.0
+    if refused.cause is Cause.UNATTRIBUTED:
+        return 0.0
+    return None if refused.confidence is None else round(refused.confidence, 3)
 
 
 def node_document(node: NodeFacts) -> NodeDocument:

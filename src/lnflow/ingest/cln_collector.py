@@ -18,19 +18,21 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
+from lnflow.domain.causes import Outcome
 from lnflow.domain.channel import NodeInfo
 from lnflow.domain.errors import ConfigurationError, NodeRefused, NodeUnavailable, StoreError
 from lnflow.domain.htlc import Attempt
-from lnflow.domain.time import SECOND_NS, Clock
+from lnflow.domain.time import HOUR_NS, SECOND_NS, Clock
 from lnflow.ingest.join import Joiner
 from lnflow.ingest.status import CollectorStatus, StreamState
 from lnflow.nodes.cln.facts import NodeFacts, channel_policies, channel_state
 from lnflow.nodes.cln.forwards import Cursor, ForwardReader
 from lnflow.nodes.cln.ledger import Autoclean, LedgerCheck, autoclean, fees_collected_msat
-from lnflow.nodes.cln.live import LiveForwards
+from lnflow.nodes.cln.live import LiveBatch, LiveForwards
 from lnflow.nodes.cln.reader import ClnReader
 from lnflow.nodes.cln.rows import attempt_of
 from lnflow.nodes.cln.rpc import ClnRpc
+from lnflow.store.attributions import AttributedHour
 from lnflow.store.costs import PAYMENTS_CURSOR, WALLET_CURSOR
 from lnflow.store.reading import LIVE, StoreReader
 from lnflow.store.rows import AttemptFacts
@@ -155,7 +157,7 @@ class ClnCollector:
                 self._on_change()
                 async for batch in self._live.follow(cursor):
                     status.failures_in_row = 0
-                    await self._store(batch.attempts, {CREATED: batch.cursor.created, UPDATED: batch.cursor.updated})
+                    await self._store(batch)
                     cursor = batch.cursor
             except NodeUnavailable as exc:
                 status.stream_trouble = str(exc)
@@ -169,12 +171,16 @@ class ClnCollector:
             await self._clock.sleep(status.retry_in_s)
             status.retry_in_s = None
 
-    async def _store(self, attempts: list[Attempt], cursors: dict[str, int]) -> None:
+    async def _store(self, batch: LiveBatch) -> None:
         """One page, its cursor and its coverage in one transaction; tried again for as long as the store refuses."""
-        facts = _facts(attempts)
+        attempts = batch.attempts
+        facts, attributed = _facts(attempts), _attributed(batch)
+        cursors = {CREATED: batch.cursor.created, UPDATED: batch.cursor.updated}
         since_ns, now_ns = self.status.covered_since_ns, self._clock.now_ns()
         covered = None if since_ns is None or since_ns >= now_ns else (LIVE, since_ns, now_ns, "")
-        report = await self._until_stored(lambda w: w.write_batch(facts, cursors=cursors, covered=covered))
+        report = await self._until_stored(
+            lambda w: w.write_batch(facts, cursors=cursors, covered=covered, attributed=attributed)
+        )
         status = self.status
         status.events += len(attempts)
         status.attempts += report.new
@@ -359,6 +365,17 @@ class ClnCollector:
         now_ns = self._clock.now_ns()
         if not await self._written(lambda w: w.take_lease(self._holder, now_ns, now_ns + self._lease_ns)):
             raise ConfigurationError("another lnflow took over collecting for this node: this one stops")
+
+
+def _attributed(batch: LiveBatch) -> list[AttributedHour]:
+    """Sum up how sure the refusals of a page are; a row is refused when it is created, so each is told once."""
+    sums: dict[tuple[int, int], tuple[int, int]] = {}
+    for attempt, confidence in zip(batch.attempts, batch.confidences, strict=True):
+        if attempt.outcome is Outcome.REFUSED:
+            key = ((attempt.arrived_ns or 0) // HOUR_NS, int(attempt.cause))
+            count, percent = sums.get(key, (0, 0))
+            sums[key] = (count + 1, percent + round(100 * confidence))
+    return [AttributedHour(*key, *told) for key, told in sums.items()]
 
 
 def _facts(attempts: list[Attempt]) -> list[AttemptFacts]:

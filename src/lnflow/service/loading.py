@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from lnflow.analysis.facts import (
     ChannelFacts,
@@ -76,7 +76,7 @@ def load_window(store: FailureStatsStore, window: Window) -> WindowFacts:
                 attempted_msat=sum(f.out_downstream_msat for f in flows),
                 offered_fee_msat=sum(f.out_downstream_fee_msat for f in flows),
             ),
-            refusals=_by_cause(store.refusals(since_ns, until_ns)),
+            refusals=_by_cause(store.refusals(since_ns, until_ns), store.confidences(since_ns, until_ns)),
             demands=tuple(
                 DemandGroup(
                     channel_id=d.chan,
@@ -215,7 +215,7 @@ def load_hours(store: FailureStatsStore, window: Window) -> tuple[list[FailureFa
     return refused, passed
 
 
-def _by_cause(rows: Iterable[RefusalRow]) -> tuple[RefusalTotal, ...]:
+def _by_cause(rows: Iterable[RefusalRow], confidences: Mapping[int, float]) -> tuple[RefusalTotal, ...]:
     sums: dict[int, list[int]] = {}
     for r in rows:
         total = sums.setdefault(r.cause, [0, 0, 0])
@@ -223,7 +223,13 @@ def _by_cause(rows: Iterable[RefusalRow]) -> tuple[RefusalTotal, ...]:
         total[1] += r.msat
         total[2] += r.fee_msat
     return tuple(
-        RefusalTotal(cause=Cause(cause), attempts=n, attempted_msat=msat, offered_fee_msat=fee_msat)
+        RefusalTotal(
+            cause=Cause(cause),
+            attempts=n,
+            attempted_msat=msat,
+            offered_fee_msat=fee_msat,
+            confidence=confidences.get(cause),
+        )
         for cause, (n, msat, fee_msat) in sorted(sums.items())
     )
 

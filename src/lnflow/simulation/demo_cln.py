@@ -78,12 +78,18 @@ class ClnListener:
         await self.heard()
 
     async def stop(self) -> None:
-        """Stop it, as lightningd does; what was heard is stored."""
+        """Stop it, as lightningd does, once it has heard everything."""
         if self._host is None:
             return
-        await self._host.stop()
-        self._plugin = self._host = None
+        await self.heard()
+        await self.leave()
         self._rows_before = self._rows()
+
+    async def leave(self) -> None:
+        """Stop it wherever it stands."""
+        if self._host is not None:
+            await self._host.stop()
+        self._plugin = self._host = None
 
     async def heard(self) -> None:
         """Return when the plugin has worked on everything that the node told, at this instant of the world."""
@@ -95,7 +101,7 @@ class ClnListener:
         while True:
             await self._look()
             events = self.status.events
-            if events >= self._rows() - self._rows_before and self._plugin.has_heard(self._host.notified):
+            if events == self._rows() - self._rows_before and self._plugin.has_heard(self._host.notified):
                 return
             if events != seen:
                 deadline, seen = loop.time() + _PATIENCE_S, events
@@ -132,6 +138,6 @@ def on_cln(make_plugin: PluginMaker) -> Stage:
                 world.host(listener)
                 yield world, listener
             finally:
-                await listener.stop()
+                await listener.leave()
 
     return stage

@@ -28,7 +28,8 @@ from lnflow.domain.costs import CircularHtlc, WalletTransaction
 from lnflow.domain.demand import PERIOD_NS
 from lnflow.domain.errors import ConfigurationError
 from lnflow.domain.time import DAY_NS, HOUR_NS
-from lnflow.store import attempts, costs, totals, twins
+from lnflow.store import attempts, attributions, costs, totals, twins
+from lnflow.store.attributions import AttributedHour
 from lnflow.store.channels import UNKNOWN_CHANNEL, ChannelDictionary, proves_channel
 from lnflow.store.database import explained, open_writer, transaction
 from lnflow.store.demands import DemandKeeper
@@ -100,13 +101,14 @@ class StoreWriter:
         counters: dict[str, int] | None = None,
         cursors: dict[str, int] | None = None,
         covered: tuple[str, int, int, str] | None = None,
+        attributed: Iterable[AttributedHour] = (),
     ) -> WriteReport:
         """Store facts of HTLCs with what belongs to the same instant, in one transaction.
 
-        `counters` are added, `cursors` set; `covered` is (source, since_ns, until_ns, reason): the interval
-        that starts at since_ns now reaches to until_ns.  Facts of one HTLC must come in one piece.
+        `counters` and `attributed` are added, `cursors` set; `covered` is (source, since_ns, until_ns, reason): the
+        interval that starts at since_ns now reaches to until_ns.  Facts of one HTLC must come in one piece.
         """
-        return self._transact(lambda: self._write_batch(facts, counters, cursors, covered))
+        return self._transact(lambda: self._write_batch(facts, counters, cursors, covered, attributed))
 
     def _write_batch(
         self,
@@ -114,6 +116,7 @@ class StoreWriter:
         counters: dict[str, int] | None,
         cursors: dict[str, int] | None,
         covered: tuple[str, int, int, str] | None,
+        attributed: Iterable[AttributedHour],
     ) -> WriteReport:
         rows, again, has_no_id = self._stage(facts)
         report = WriteReport()
@@ -133,6 +136,7 @@ class StoreWriter:
                 (self.node_id, name, more_of_it),
             )
         self._set_cursors(cursors or {})
+        attributions.add(self._con, self.node_id, attributed)
         if covered is not None:
             self._cover(*covered)
         report.older = older

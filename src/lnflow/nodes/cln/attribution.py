@@ -139,12 +139,15 @@ def attribute(row: ForwardRow, history: NodeHistory) -> Attribution:
     )
 
 
-def attributed(row: ForwardRow, history: NodeHistory) -> Attempt:
-    """Return the attempt with the cause we found and, for a refusal, the amount that should have left."""
+def attributed(row: ForwardRow, history: NodeHistory) -> tuple[Attempt, float]:
+    """Return the attempt with the cause we found and how sure it is, 0-1.
+
+    A refusal also gets the amount that should have left; what was not refused needs no cause.
+    """
     if row.status != "local_failed":
-        return attempt_of(row)
+        return attempt_of(row), 1.0
     found = attribute(row, history)
-    return attempt_of(row, found.cause, found.amount_out_msat)
+    return attempt_of(row, found.cause, found.amount_out_msat), found.confidence
 
 
 def _cause(row: ForwardRow, outcome: Outcome, verdict: Verdict) -> Cause:

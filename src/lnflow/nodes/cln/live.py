@@ -20,7 +20,7 @@ from lnflow.nodes.cln.failcodes import FailCode
 from lnflow.nodes.cln.forwards import Cursor, ForwardReader
 from lnflow.nodes.cln.history import NodeHistory
 from lnflow.nodes.cln.observer import LINK_TOPICS, observe
-from lnflow.nodes.cln.wire import ForwardRow, PeerChannel
+from lnflow.nodes.cln.wire import PeerChannel
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,8 @@ class LiveBatch(Struct, frozen=True, kw_only=True):
     """Attempts of one page, attributed, and the cursor to store with them."""
 
     attempts: list[Attempt]
+    confidences: list[float]
+    """How sure the cause of each attempt is, 0-1."""
     cursor: Cursor
 
 
@@ -72,13 +74,14 @@ class LiveForwards:
             refused = any(row.failcode in _NEED_A_LOOK for row in batch.rows)
             if refused and self._clock.now_ns() - self._looked_ns >= self._min_look_ns:
                 await self.look()
-            yield LiveBatch(attempts=self.attempts(batch.rows), cursor=batch.cursor)
-
-    def attempts(self, rows: list[ForwardRow]) -> list[Attempt]:
-        """Return the attempts of some rows, refusals with the cause that the history tells."""
-        for row in rows:
-            self.history.add_row(row)
-        return [attributed(row, self.history) for row in rows]
+            for row in batch.rows:
+                self.history.add_row(row)
+            told = [attributed(row, self.history) for row in batch.rows]
+            yield LiveBatch(
+                attempts=[attempt for attempt, _ in told],
+                confidences=[confidence for _, confidence in told],
+                cursor=batch.cursor,
+            )
 
     def notice(self, topic: str, params: Raw | bytes, at_ns: int) -> None:
         """Take a notification of a plugin; one that we cannot read is noted and dropped."""

@@ -147,11 +147,11 @@ def test_a_reason_that_we_do_not_know_does_not_stop_us() -> None:
 def test_an_unknown_code_is_kept_and_claims_nothing() -> None:
     found = attribute(refused(10_000, code=12_345), seen((0, listed())))
     assert (found.verdict, found.cause) == (Verdict.UNKNOWN, Cause.UNRECOGNISED)
-    assert attributed(refused(10_000, code=12_345), NodeHistory()).wire_code == 12_345
+    assert attributed(refused(10_000, code=12_345), NodeHistory())[0].wire_code == 12_345
 
 
 def test_history_before_our_start_is_unattributed() -> None:
-    attempt = attributed(refused(100_000), NodeHistory())
+    attempt, _ = attributed(refused(100_000), NodeHistory())
     assert (attempt.cause, attempt.amount_out_msat) == (Cause.UNATTRIBUTED, None)
 
 
