@@ -49,11 +49,7 @@ def recommend(finding: Finding, sources: Sequence[ChannelFacts], covered_s: floa
         case Problem.SLOTS:
             return _slots(finding)
         case Problem.UNATTRIBUTED:
-            return _investigate(
-                finding,
-                "The channel's link was absent, and no stored uptime says whether the peer was offline: keep "
-                "'lnflow monitor' running, which records it.",
-            )
+            return _investigate(finding, _unattributed_text(finding))
         case Problem.OTHER:
             return _other(finding)
 
@@ -190,6 +186,18 @@ _OTHER_TEXT = {
     Cause.NO_DETAIL: "The node gave no reason: dust or fee exposure, or the incoming link went away.",
     Cause.CIRCULAR_ROUTE: "Payments came in and wanted out by the same channel: the sender's doing, nothing lost.",
 }
+
+
+def _unattributed_text(finding: Finding) -> str:
+    if Cause.UNATTRIBUTED in finding.attempts_by_cause:
+        return (
+            "Core Lightning's code for these means any of six things, lack of balance being the most usual, and nobody "
+            "saw the channel when they came: keep lnflow running, best as a plugin."
+        )
+    return (
+        "The channel's link was absent, and no stored uptime says whether the peer was offline: keep "
+        "'lnflow monitor' running, which records it."
+    )
 
 
 def _other(finding: Finding) -> Recommendation:

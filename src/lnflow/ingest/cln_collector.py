@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from lnflow.domain.causes import Outcome
-from lnflow.domain.channel import NodeInfo
+from lnflow.domain.channel import NodeInfo, Policy
 from lnflow.domain.errors import ConfigurationError, NodeRefused, NodeUnavailable, StoreError
 from lnflow.domain.htlc import Attempt
 from lnflow.domain.time import HOUR_NS, SECOND_NS, Clock
@@ -27,6 +27,7 @@ from lnflow.ingest.join import Joiner
 from lnflow.ingest.status import CollectorStatus, StreamState
 from lnflow.nodes.cln.facts import NodeFacts, channel_policies, channel_state
 from lnflow.nodes.cln.forwards import Cursor, ForwardReader
+from lnflow.nodes.cln.history import Terms
 from lnflow.nodes.cln.ledger import Autoclean, LedgerCheck, autoclean, fees_collected_msat
 from lnflow.nodes.cln.live import LiveBatch, LiveForwards
 from lnflow.nodes.cln.reader import ClnReader
@@ -34,6 +35,7 @@ from lnflow.nodes.cln.rows import attempt_of
 from lnflow.nodes.cln.rpc import ClnRpc
 from lnflow.store.attributions import AttributedHour
 from lnflow.store.costs import PAYMENTS_CURSOR, WALLET_CURSOR
+from lnflow.store.history import StoreHistory
 from lnflow.store.reading import LIVE, StoreReader
 from lnflow.store.rows import AttemptFacts
 from lnflow.store.writing import StoreWriter
@@ -111,6 +113,7 @@ class ClnCollector:
             info = await self._facts.node_info()
             self._live.history.max_dust_msat = await self._facts.max_dust_msat()
             await self._written(lambda w: w.bind_node(info, self._clock.now_ns()))
+            await self._recall_terms()
             cursor = await self._begin()
             await self._collect(info, cursor)
         finally:
@@ -142,6 +145,25 @@ class ClnCollector:
             created, updated = newest.created, newest.updated
         self.status.covered_since_ns = await self._cursor(SINCE)
         return Cursor(created=created, updated=updated)
+
+    async def _recall_terms(self) -> None:
+        """Tell the history our earlier prices: whoever offered too little most likely went by one of them."""
+
+        def ask() -> list[tuple[int, str, str, Policy]]:
+            with StoreHistory(self._writer.path, self._writer.node_name) as store:
+                channels = {c.channel_id: c for c in store.channels(self._clock.now_ns())}
+                ours = [(p, channels[p.channel_id]) for p in store.policies() if p.is_ours and p.channel_id in channels]
+                return [
+                    (p.since_ns, c.channel_point, c.peer_pubkey, p.policy)
+                    for p, c in ours
+                    if c.channel_point is not None and c.peer_pubkey is not None
+                ]
+
+        for since_ns, channel_id, peer_id, policy in await asyncio.get_running_loop().run_in_executor(
+            self._thread, ask
+        ):
+            terms = Terms(policy.base_fee_msat, policy.fee_ppm, policy.min_htlc_msat, policy.max_htlc_msat)
+            self._live.history.recall_terms(since_ns, channel_id, peer_id, terms)
 
     # -- what happens -----------------------------------------------------------------------------------
 

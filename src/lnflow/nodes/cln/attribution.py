@@ -398,7 +398,9 @@ def _amounts(
     if row.failcode != FailCode.FEE_INSUFFICIENT:
         return amount, FeeRange(asked, asked, asked)
     older = _cheaper_before(out, at_ns, terms.terms)
-    likely = in_msat - older.amount_out_msat(in_msat) if older is not None else asked
+    if older is None:
+        return None, None  # less than we ask, nobody knows how much less
+    likely = in_msat - older.amount_out_msat(in_msat)
     return in_msat - likely, FeeRange(0, likely, asked)
 
 

@@ -269,6 +269,10 @@ class NodeHistory:
         if (channel := self._names.get(channel_id)) is not None:
             channel.policies.add(PolicyChange(at_ns, terms, grace_s, logged=True))
 
+    def recall_terms(self, at_ns: int, channel_id: str, peer_id: str, terms: Terms) -> None:
+        """Take our terms of an earlier time, as they were seen then, before any listing shows the channel."""
+        self._of(channel_id, peer_id).policies.add(PolicyChange(at_ns, terms, None, logged=False))
+
     def add_connection(self, at_ns: int, peer_id: str, *, connected: bool) -> None:
         line = self._connections.setdefault(peer_id, _Line())
         line.add(_Stamped(at_ns, "connected" if connected else "gone"))
