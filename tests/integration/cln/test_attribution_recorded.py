@@ -107,7 +107,7 @@ def test_attempts_carry_cause_and_amount_to_the_store(name: str) -> None:
     for moment in record.moments:
         take(history, moment)
     for truth in truths(name, record):
-        attempt, _ = attributed(truth.row, history)
+        attempt = attributed(truth.row, history)
         assert attempt.amount_in_msat == truth.row.in_msat
         if truth.cause == "insufficient_balance":
             assert (attempt.cause.text, attempt.amount_out_msat) == ("insufficient_balance", truth.out_msat)

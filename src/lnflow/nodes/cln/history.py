@@ -19,8 +19,7 @@ from lnflow.nodes.cln.facts import USABLE_STATES
 from lnflow.nodes.cln.wire import ForwardRow, PeerChannel, msat, optional_msat, time_ns
 
 DEFAULT_GRACE_S = 600
-_OLDER_TERMS = 8
-"""How many of our earlier prices are remembered beyond what is kept: senders go by stale ones for days."""
+_OLDER_TERMS = 8  # so many of our earlier prices are remembered beyond what is kept
 
 
 class Terms(Struct, frozen=True, gc=False):
@@ -136,6 +135,16 @@ class _Line(Generic[T]):
         del self.items[: max(0, at - 1)]
 
 
+class _Prices(_Line[PolicyChange]):
+    """Our terms over time.  Senders go by stale ones for days, so some earlier prices are kept however old."""
+
+    def forget_before(self, at_ns: int) -> None:
+        """Of what is older keep the last word and, of each earlier price, the last time that it was seen."""
+        last = max(0, bisect_left(self.items, at_ns, key=_at_ns) - 1)
+        earlier = [one for one, following in pairwise(self.items[: last + 1]) if one.terms != following.terms]
+        self.items[:last] = earlier[-_OLDER_TERMS:]
+
+
 class ChannelHistory:
     """Everything of one channel, by channel_id."""
 
@@ -146,7 +155,7 @@ class ChannelHistory:
         self.real_scids: set[str] = set()
         self.snapshots: _Line[Snapshot] = _Line()
         self.states: _Line[_Stamped] = _Line()
-        self.policies: _Line[PolicyChange] = _Line()
+        self.policies = _Prices()
         self.flights: _Line[Flight] = _Line()
         self.incomes: _Line[_Income] = _Line()
         self.most_in_flight = 0
@@ -205,18 +214,10 @@ class ChannelHistory:
         return sum(i.amount_msat for i in self.incomes.until(at_ns)) - gone
 
     def forget_before(self, at_ns: int) -> None:
-        for line in (self.snapshots, self.states):
+        for line in (self.snapshots, self.states, self.policies):
             line.forget_before(at_ns)
-        self._forget_policies(at_ns)
         self.flights.items = [f for f in self.flights.items if f.until_ns is None or f.until_ns >= at_ns]
         self.incomes.forget_before(at_ns)
-
-    def _forget_policies(self, at_ns: int) -> None:
-        """Of what is older keep the last word and, of each earlier price, the last time that it was seen."""
-        items = self.policies.items
-        last = max(0, bisect_left(items, at_ns, key=_at_ns) - 1)
-        earlier = [one for one, following in pairwise(items[: last + 1]) if one.terms != following.terms]
-        items[:last] = earlier[-_OLDER_TERMS:]
 
 
 class NodeHistory:

@@ -14,7 +14,7 @@ from msgspec import Raw, Struct
 
 from lnflow.domain.htlc import Attempt
 from lnflow.domain.time import SECOND_NS, Clock
-from lnflow.nodes.cln.attribution import attributed
+from lnflow.nodes.cln.attribution import judged
 from lnflow.nodes.cln.facts import NodeFacts
 from lnflow.nodes.cln.failcodes import FailCode
 from lnflow.nodes.cln.forwards import Cursor, ForwardReader
@@ -76,7 +76,7 @@ class LiveForwards:
                 await self.look()
             for row in batch.rows:
                 self.history.add_row(row)
-            told = [attributed(row, self.history) for row in batch.rows]
+            told = [judged(row, self.history) for row in batch.rows]
             yield LiveBatch(
                 attempts=[attempt for attempt, _ in told],
                 confidences=[confidence for _, confidence in told],

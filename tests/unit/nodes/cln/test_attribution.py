@@ -106,7 +106,7 @@ def test_a_refused_fee_is_measured_by_the_earlier_price_days_later() -> None:
         history.add_snapshot(T0 + number * 30 * SECOND_NS, [dearer])
         history.forget_before(T0 + number * 30 * SECOND_NS)
     late = refused(100_011_000, at_s=4999 * 30, code=4108)
-    attempt, _ = attributed(late, history)
+    attempt = attributed(late, history)
     assert (attempt.cause, attempt.amount_out_msat) == (Cause.FEE_INSUFFICIENT, 100_000_000)
     channel = history.channel("1x1x1")
     assert channel is not None
@@ -170,11 +170,11 @@ def test_a_reason_that_we_do_not_know_does_not_stop_us() -> None:
 def test_an_unknown_code_is_kept_and_claims_nothing() -> None:
     found = attribute(refused(10_000, code=12_345), seen((0, listed())))
     assert (found.verdict, found.cause) == (Verdict.UNKNOWN, Cause.UNRECOGNISED)
-    assert attributed(refused(10_000, code=12_345), NodeHistory())[0].wire_code == 12_345
+    assert attributed(refused(10_000, code=12_345), NodeHistory()).wire_code == 12_345
 
 
 def test_history_before_our_start_is_unattributed() -> None:
-    attempt, _ = attributed(refused(100_000), NodeHistory())
+    attempt = attributed(refused(100_000), NodeHistory())
     assert (attempt.cause, attempt.amount_out_msat) == (Cause.UNATTRIBUTED, None)
 
 
