@@ -145,7 +145,7 @@ class ClnWorld:
         A second collector would go by its own clock, which tells a lightningd's refusals apart only at the
         speed of the world.
         """
-        return f"lnflow analyze --hours 1 --database {database}"
+        return f"lnflow analyze --all --database {database}"
 
     async def play(self, until_ns: int, pause: Pause, *, pause_every: int = 500) -> None:
         """Let everything before `until_ns` happen, in order of time, going on from where it stood.
