@@ -21,7 +21,7 @@ from lnflow.domain.causes import Cause
 from lnflow.domain.errors import ConfigurationError
 from lnflow.domain.htlc import Refused
 from lnflow.domain.scid import scid_text
-from lnflow.domain.time import HOUR_NS
+from lnflow.domain.time import HOUR_NS, Clock
 from lnflow.plugin import LnflowPlugin
 from lnflow.service.opportunities import OpportunityService
 from lnflow.simulation.clock import SimulatedClock
@@ -37,6 +37,11 @@ NOW_NS = 1_790_000_000 * 1_000_000_000
 MATERIAL = 0.01  # of the whole estimate: what is worth a line in a comparison
 
 Key = tuple[str | None, ProblemName]
+
+
+def plugin_of(clock: Clock) -> LnflowPlugin:
+    """The plugin as the command makes it."""
+    return LnflowPlugin(clock, times=DEMO_TIMES, coalesce_s=0.0)
 
 
 class Run:
@@ -68,8 +73,7 @@ class Run:
     async def _watched(
         self, recording: Recording, clock: SimulatedClock, directory: Path, database: Path
     ) -> AsyncIterator[tuple[World, Listening]]:
-        stage = on_cln(lambda clock: LnflowPlugin(clock, times=DEMO_TIMES, coalesce_s=0.0))
-        async with stage(recording, clock, directory, database) as (world, listener):
+        async with on_cln(plugin_of)(recording, clock, directory, database) as (world, listener):
             assert isinstance(world, ClnWorld)
             self.world, self.fees_before_msat = world, world.node.fees_collected_msat
             yield world, listener
@@ -257,6 +261,18 @@ async def test_a_dry_sink_and_its_absence_are_told_apart(tmp_path: Path) -> None
     told = {(o.peer_alias, o.cause) for o in run.document.opportunities if o.expected_missed_msat}
     assert told == {("sink", "liquidity"), ("sink", "offline")}
     assert run.status["ledger_holds"] is True
+
+
+async def test_after_the_week_the_world_goes_on_and_is_heard(tmp_path: Path) -> None:
+    demo = Demo(tmp_path / "demo.sqlite", tmp_path / "node", NOW_NS, stage=on_cln(plugin_of), spec=busy_world())
+
+    async def a_few_hours(world: World) -> None:
+        await world.play(demo.until_ns + 3 * HOUR_NS, no_pause)
+
+    await demo.run(lambda progress: None, after_week=a_few_hours)
+    with OpportunityService.open(demo.database) as service:
+        later = Window(since_ns=demo.until_ns, until_ns=demo.until_ns + 3 * HOUR_NS)
+        assert service.analyze(later, Selection()).attempts.total > 5
 
 
 async def test_a_path_too_long_for_a_socket_is_refused_with_the_remedy(tmp_path: Path) -> None:
