@@ -8,7 +8,7 @@ While the recording says that nobody listens, the plugin is stopped: the node ke
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from heapq import merge
 from itertools import pairwise
@@ -18,23 +18,22 @@ from typing import Protocol
 from msgspec import Struct, structs
 
 from lnflow.domain.causes import Cause
-from lnflow.domain.channel import ChannelState, Policy
 from lnflow.domain.errors import ConfigurationError
-from lnflow.domain.htlc import DownstreamFailed, Forward, HtlcEvent, Offered, Refused, Resolved, Settled
+from lnflow.domain.htlc import DownstreamFailed, HtlcEvent, Offered, Refused, Resolved, Settled
 from lnflow.domain.scid import scid_text
 from lnflow.domain.time import SECOND_NS
 from lnflow.nodes.port import ChannelEvent, ChannelEventKind, PolicyEvent
 from lnflow.simulation.clock import SimulatedClock
-from lnflow.simulation.lightningd.channel import UNCAPPED_MSAT, Channel, Htlc, Terms
+from lnflow.simulation.lightningd.channel import Channel, Htlc
 from lnflow.simulation.lightningd.commands import Commands
 from lnflow.simulation.lightningd.forwards import Row
-from lnflow.simulation.lightningd.node import FakeNode, Refusal
-from lnflow.simulation.lightningd.personality import V26_06
+from lnflow.simulation.lightningd.node import Refusal
 from lnflow.simulation.lightningd.socket_server import SocketServer
 from lnflow.simulation.playing import Pause
+from lnflow.simulation.starting_cln import node_at_start, terms_of
 from lnflow.simulation.world.our_node import RECONNECT_NS
 from lnflow.simulation.world.recording import OwnHtlc, OwnKind, Recording
-from lnflow.simulation.world.spec import ANCHORS_SAT, WorldSpec
+from lnflow.simulation.world.spec import WorldSpec
 
 RPC_FILE = "lightning-rpc"
 _LONGEST_SOCKET_PATH = 107  # Linux; the kernel takes no longer one
@@ -112,26 +111,15 @@ class ClnWorld:
         self.recording = recording
         self.directory = directory
         self.clock = clock
-        info = recording.node
-        self.node = FakeNode(
-            V26_06,
-            node_id=info.pubkey,
-            alias=info.alias,
-            clock=clock.now_ns,
-            network="regtest",
-            block_height=info.block_height,
-        )
+        self.node, self._channels = node_at_start(recording, clock)
         self.commands = Commands(self.node)
         self.renamed = 0
         """Refusals that the node's own checks would not have made: the world's word stands."""
-        self._channels: dict[int, Channel] = {}
         self._rows: dict[HtlcId, Row] = {}
         self._own: dict[OwnHtlc, Htlc] = {}
         self._plugin: Plugin | None = None
         self._script = _script(recording)
         self._next = next(self._script, None)
-        self._open_channels()
-        self._remember(recording.forwards)
         for offered in recording.in_flight:
             self._offered(offered, offered.at_ns)
 
@@ -206,7 +194,7 @@ class ClnWorld:
                 self._ended(happening.what)
             case PolicyEvent():
                 # the world knows no grace: as an operator who sets enforcedelay to 0
-                self.node.set_terms(self._channels[happening.scid], _terms(happening.policy), grace_s=0)
+                self.node.set_terms(self._channels[happening.scid], terms_of(happening.policy), grace_s=0)
             case ChannelEvent():
                 self._link(happening)
             case Resolved():
@@ -230,28 +218,29 @@ class ClnWorld:
     def _refused(self, event: Refused) -> None:
         incoming = self._channels[event.in_scid]
         incoming.next_in_id = event.in_htlc_id
-        assert event.amount_in_msat is not None, "a world without full slots"
         asked = scid_text(event.out_scid) if event.out_scid else None
-        verdict = self._verdict(event)
+        in_msat, out_msat = self._amounts(event)
+        verdict = self._verdict(event, in_msat, out_msat)
         if isinstance(verdict, Refusal):
-            self.node.refuse(incoming, asked, verdict, in_msat=event.amount_in_msat, payment_hash=self._hash(event))
+            self.node.refuse(incoming, asked, verdict, in_msat=in_msat, payment_hash=self._hash(event))
             return
         self._rows[event.in_scid, event.in_htlc_id] = self.node.pass_on(
-            incoming,
-            verdict,
-            in_msat=event.amount_in_msat,
-            out_msat=event.amount_out_msat or 0,
-            payment_hash=self._hash(event),
+            incoming, verdict, in_msat=in_msat, out_msat=out_msat, payment_hash=self._hash(event)
         )
 
-    def _verdict(self, event: Refused) -> Refusal | Channel:
+    def _amounts(self, event: Refused) -> tuple[int, int]:
+        """What came in and should have left; of an onion that nobody could read only the first is known."""
+        unsaid = self.recording.unsaid_msat.get((event.in_scid, event.in_htlc_id), (0, 0))
+        return event.amount_in_msat or unsaid[0], event.amount_out_msat or unsaid[1]
+
+    def _verdict(self, event: Refused, in_msat: int, out_msat: int) -> Refusal | Channel:
         """What the node says to whom the world refused; a channel if it would pass a circular route on."""
         if event.cause is Cause.INVALID_ONION:
             return Refusal(code=_INVALID_ONION_HMAC, reason="invalid_onion")
         asked = self._channels.get(event.out_scid)
         if asked is None:
             return Refusal(code=_UNKNOWN_NEXT_PEER, reason="unknown_next_peer")
-        verdict = self.node.check(asked.name, event.amount_in_msat or 0, event.amount_out_msat or 0)
+        verdict = self.node.check(asked.name, in_msat, out_msat)
         if event.cause is Cause.CIRCULAR_ROUTE or isinstance(verdict, Refusal):
             return verdict
         self.renamed += 1
@@ -261,22 +250,22 @@ class ClnWorld:
     def _own_begins(self, own: OwnHtlc) -> None:
         if own.refused:
             return  # our own first hop was too small: no row, no HTLC
+        channel = self._own_channel(own)
         if own.kind is OwnKind.SEND:
-            channel = self._channels[own.out_scid]
             channel.next_out_id = own.out_htlc_id
-            self._own[own] = self.node.send_own(channel, own.amount_msat)
         else:
-            channel = self._channels[own.in_scid]
             channel.next_in_id = own.in_htlc_id
-            self._own[own] = self.node.receive_own(channel, own.amount_msat)
+        self._own[own] = self.node.begin_own(channel, own.amount_msat, incoming=own.kind is OwnKind.RECEIVE)
+
+    def _own_channel(self, own: OwnHtlc) -> Channel:
+        return self._channels[own.out_scid if own.kind is OwnKind.SEND else own.in_scid]
 
     def _ended(self, what: OwnHtlc | Refused) -> None:
         if isinstance(what, Refused):
             if (row := self._rows.pop((what.in_scid, what.in_htlc_id), None)) is not None:
                 self.node.fail(row)
             return
-        channel = self._channels[what.out_scid if what.kind is OwnKind.SEND else what.in_scid]
-        self.node.settle_own(channel, self._own.pop(what))
+        self.node.settle_own(self._own_channel(what), self._own.pop(what))
 
     def _link(self, event: ChannelEvent) -> None:
         assert event.peer_pubkey is not None
@@ -289,46 +278,6 @@ class ClnWorld:
         """One hash for all HTLCs of one payment; what belongs to none has a hash of its own."""
         number = self.recording.payments.get((event.in_scid, event.in_htlc_id))
         return None if number is None else hashlib.sha256(f"payment {number}".encode()).hexdigest()
-
-    # -- as it was at the start
-
-    def _open_channels(self) -> None:
-        recording = self.recording
-        policies = {p.channel_point: p.ours for p in recording.policies}
-        going_out: dict[int, int] = {}
-        for offered in recording.in_flight:
-            going_out[offered.out_scid] = going_out.get(offered.out_scid, 0) + (offered.amount_out_msat or 0)
-        for number, state in enumerate(recording.channels):
-            ours = policies[state.channel_point]
-            assert ours is not None, "a world announces a policy for each of its channels"
-            channel = _channel(number, state, _terms(ours), going_out.get(state.scid, 0))
-            self._channels[state.scid] = self.node.add_channel(channel)
-            self.node.aliases[state.peer_pubkey] = state.peer_alias or recording.aliases[state.peer_pubkey]
-            if not state.active:
-                self.node.connected.discard(state.peer_pubkey)
-
-    def _remember(self, forwards: Iterable[Forward]) -> None:
-        """Put what settled before the recording into the node's history; when it had come in is not known."""
-        for number, forward in enumerate(forwards, start=1):
-            if forward.at_ns >= self.recording.since_ns:
-                return
-            incoming, out = self._channels[forward.in_scid], self._channels[forward.out_scid]
-            self.node.forwards.add(
-                Row(
-                    created_index=number,
-                    updated_index=number,
-                    in_channel=incoming.name,
-                    in_htlc_id=forward.in_htlc_id or 0,
-                    in_msat=forward.amount_in_msat,
-                    out_channel=out.name,
-                    out_htlc_id=forward.out_htlc_id,
-                    out_msat=forward.amount_out_msat,
-                    status="settled",
-                    received_ns=forward.at_ns - SECOND_NS,
-                    resolved_ns=forward.at_ns,
-                )
-            )
-            self.node.fees_collected_msat += forward.amount_in_msat - forward.amount_out_msat
 
 
 Happening = HtlcEvent | OwnHtlc | ChannelEvent | PolicyEvent | _Ended
@@ -356,37 +305,4 @@ def _script(recording: Recording) -> Iterator[Happening | _Listening]:
         recording.channel_events,
         recording.policy_events,
         key=lambda happening: happening.at_ns,
-    )
-
-
-def _channel(number: int, state: ChannelState, terms: Terms, going_out_msat: int) -> Channel:
-    """A recorded channel as Core Lightning has it: what is in flight is still ours, and so is the opener's cost."""
-    costs_msat = (state.commit_fee_sat + ANCHORS_SAT) * 1000
-    txid, outnum = state.channel_point.split(":")
-    return Channel(
-        peer_id=state.peer_pubkey,
-        channel_id=txid,
-        scid=scid_text(state.scid),
-        alias=f"{16_000_000 + number}x1x1",
-        remote_alias=f"{17_000_000 + number}x1x1",
-        total_msat=state.capacity_sat * 1000,
-        to_us_msat=state.local_msat + going_out_msat + (costs_msat if state.initiator else 0),
-        our_reserve_msat=state.local_reserve_sat * 1000,
-        their_reserve_msat=state.remote_reserve_sat * 1000,
-        commit_cost_msat=costs_msat + state.commit_fee_sat * 1000,
-        terms=terms,
-        peer_terms=Terms(base_fee_msat=0, fee_ppm=100, htlc_min_msat=1_000, htlc_max_msat=terms.htlc_max_msat),
-        funding_txid=txid,
-        funding_outnum=int(outnum),
-        opened_by_us=state.initiator,
-        peer_max_htlcs=state.max_accepted_htlcs or 483,
-    )
-
-
-def _terms(policy: Policy) -> Terms:
-    return Terms(
-        base_fee_msat=policy.base_fee_msat,
-        fee_ppm=policy.fee_ppm,
-        htlc_min_msat=policy.min_htlc_msat,
-        htlc_max_msat=UNCAPPED_MSAT if policy.max_htlc_msat is None else policy.max_htlc_msat,
     )

@@ -263,6 +263,22 @@ async def test_a_dry_sink_and_its_absence_are_told_apart(tmp_path: Path) -> None
     assert run.status["ledger_holds"] is True
 
 
+async def test_full_slots_come_with_the_amount_that_lnd_does_not_say(tmp_path: Path) -> None:
+    """Three HTLCs fit; payments hang for hours.  The peer's limit is not shown: what never passed tells it."""
+    channels = (ChannelSpec(capacity_sat=1_000_000_000, local_share=0.9, slots=3),)
+    sink = PeerSpec(alias="sink", channels=channels, fee_ppm=1_000)
+    hanging = plain_population(per_day=100.0, stuck_share=0.4)
+    spec = tiny_world(sink=sink, populations=(hanging,))
+    run = await Run(tmp_path, spec).on_cln()
+    assert run.world is not None
+    refused = [row for row in run.world.node.forwards if row.status == "local_failed"]
+    assert len(refused) > 20
+    assert {(row.failcode, row.in_msat > 100_000_000) for row in refused} == {(4103, True)}
+    told = {f.cause: f for f in run.document.failures}
+    assert told["htlc_add_failed"].share > 0.9
+    assert (told["htlc_add_failed"].confidence or 0) > 0.6
+
+
 async def test_after_the_week_the_world_goes_on_and_is_heard(tmp_path: Path) -> None:
     demo = Demo(tmp_path / "demo.sqlite", tmp_path / "node", NOW_NS, stage=on_cln(plugin_of), spec=busy_world())
 

@@ -448,29 +448,18 @@ class FakeNode:
             self._add_move(channel, "invoice", payment_hash, credit_msat, debit_msat, cost_msat)
         return payment_hash
 
-    def send_own(self, channel: Channel, amount_msat: int) -> Htlc:
-        """A payment of our own goes out; no forward shows it."""
+    def begin_own(self, channel: Channel, amount_msat: int, *, incoming: bool) -> Htlc:
+        """A payment to us comes in, or one of our own goes out; no forward shows it."""
+        htlc_id = channel.next_in_id if incoming else channel.next_out_id
         htlc = Htlc(
-            id=channel.next_out_id,
-            incoming=False,
+            id=htlc_id,
+            incoming=incoming,
             amount_msat=amount_msat,
-            payment_hash=hashlib.sha256(f"own {channel.name}/out/{channel.next_out_id}".encode()).hexdigest(),
+            payment_hash=hashlib.sha256(f"own {channel.name}/{incoming}/{htlc_id}".encode()).hexdigest(),
             expiry=self.block_height + 100,
         )
-        channel.next_out_id += 1
-        channel.htlcs.append(htlc)
-        return htlc
-
-    def receive_own(self, channel: Channel, amount_msat: int) -> Htlc:
-        """A payment to us comes in; no forward shows it."""
-        htlc = Htlc(
-            id=channel.next_in_id,
-            incoming=True,
-            amount_msat=amount_msat,
-            payment_hash=hashlib.sha256(f"own {channel.name}/in/{channel.next_in_id}".encode()).hexdigest(),
-            expiry=self.block_height + 100,
-        )
-        channel.next_in_id += 1
+        channel.next_in_id += incoming
+        channel.next_out_id += not incoming
         channel.htlcs.append(htlc)
         return htlc
 

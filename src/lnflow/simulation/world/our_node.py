@@ -54,6 +54,8 @@ class OurNode:
         self.forwards: list[Forward] = []
         self.payments: dict[tuple[int, int], int] = {}
         """The payment behind an HTLC, by incoming channel and id."""
+        self.unsaid_msat: dict[tuple[int, int], tuple[int, int]] = {}
+        """Amounts that came in and should have left, of refusals that LND tells without them."""
         self.met: set[tuple[int, Problem]] = set()
         """(peer, problem) that stood in a payment's way within the window."""
         self._last_forward_ns = -(1 << 62)
@@ -96,6 +98,8 @@ class OurNode:
             return self.refuse(now, in_channel, in_id, asked.scid, cause, amount_in, amount_out)
         out = accepting[int(choice * len(accepting))]
         if out.out_count >= out.slots:
+            if self.start_ns is not None:
+                self.unsaid_msat[in_channel.scid, in_id] = (amount_in, amount_out)
             return self.refuse(now, in_channel, in_id, out.scid, Cause.HTLC_ADD_FAILED, None, None)
         return self._add(now, Htlc(in_channel, in_id, out, amount_in, amount_out))
 

@@ -70,6 +70,8 @@ class Recording:
     """Passed on before `since_ns` and not ended then."""
     payments: dict[tuple[int, int], int]
     """Which payment an HTLC (incoming channel and id) belongs to: no node tells it, all its HTLCs share a hash."""
+    unsaid_msat: dict[tuple[int, int], tuple[int, int]]
+    """What came in and should have left, where LND says neither: full slots."""
     covered: tuple[tuple[int, int], ...]
     """Intervals [from, to) in which somebody listened."""
     events: list[HtlcEvent]

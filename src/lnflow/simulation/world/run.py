@@ -100,6 +100,7 @@ class _Run:
             policies=policies,
             in_flight=_in_flight(self.node.events, start),
             payments=self.node.payments,
+            unsaid_msat=self.node.unsaid_msat,
             aliases={peer.pubkey: peer.spec.alias for peer in self.node.peers},
             covered=tuple((start + a, start + b) for a, b in covered_ns(self.spec)),
             events=events,
