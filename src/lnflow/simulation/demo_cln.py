@@ -22,8 +22,8 @@ from lnflow.simulation.lightningd.plugin_here import PluginHere
 from lnflow.simulation.playing_cln import RPC_FILE, ClnWorld, served_cln_world
 from lnflow.simulation.world.recording import Recording
 
-DEMO_TIMES = ClnTimes(listing_s=300.0, facts_s=6 * 3600.0, lease_s=600.0, ledger_s=6 * 3600.0)
-"""Simulated seconds.  A plugin lists its channels every half a minute; every five minutes are enough for a table,
+DEMO_TIMES = ClnTimes(listing_s=600.0, facts_s=6 * 3600.0, lease_s=600.0, ledger_s=6 * 3600.0)
+"""Simulated seconds.  A plugin lists its channels every half a minute; every ten minutes are enough for a table,
 since it also looks when something was refused, connected or lost."""
 DATABASE_OPTION = "lnflow-database"
 _LOOK_S = 0.0005

@@ -37,7 +37,7 @@ from lnflow.simulation.world.spec import WorldSpec
 
 RPC_FILE = "lightning-rpc"
 _LONGEST_SOCKET_PATH = 107  # Linux; the kernel takes no longer one
-_AT_ONCE_NS = 2 * SECOND_NS  # refusals that are heard of together: the plugin looks no oftener
+_AT_ONCE_NS = 5 * SECOND_NS  # refusals that are heard of together; the plugin looks at most every two seconds
 _INVALID_ONION_HMAC = 49157
 _UNKNOWN_NEXT_PEER = 16394
 _HELD_NS = SECOND_NS  # how long a later hop takes to fail what came back to us

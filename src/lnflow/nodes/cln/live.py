@@ -93,6 +93,6 @@ class LiveForwards:
             logger.warning("notification not understood: topic=%s cause=%s", topic, exc)
             return
         if row is not None:
-            self._forwards.nudge()
+            self._forwards.nudge(row.created_index, row.updated_index)
         elif topic in LINK_TOPICS:
             self.links_changed.set()
