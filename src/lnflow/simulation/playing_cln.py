@@ -21,7 +21,7 @@ from lnflow.domain.causes import Cause
 from lnflow.domain.errors import ConfigurationError
 from lnflow.domain.htlc import DownstreamFailed, HtlcEvent, Offered, Refused, Resolved, Settled
 from lnflow.domain.scid import scid_text
-from lnflow.domain.time import SECOND_NS
+from lnflow.domain.time import MINUTE_NS, SECOND_NS
 from lnflow.nodes.port import ChannelEvent, ChannelEventKind, PolicyEvent
 from lnflow.simulation.clock import SimulatedClock
 from lnflow.simulation.lightningd.channel import Channel, Htlc
@@ -38,6 +38,7 @@ from lnflow.simulation.world.spec import WorldSpec
 RPC_FILE = "lightning-rpc"
 _LONGEST_SOCKET_PATH = 107  # Linux; the kernel takes no longer one
 _AT_ONCE_NS = 5 * SECOND_NS  # refusals that are heard of together; the plugin looks at most every two seconds
+_UNHEARD_NS = 10 * MINUTE_NS  # no row is read later than that
 _INVALID_ONION_HMAC = 49157
 _UNKNOWN_NEXT_PEER = 16394
 _HELD_NS = SECOND_NS  # how long a later hop takes to fail what came back to us
@@ -118,6 +119,7 @@ class ClnWorld:
         self._rows: dict[HtlcId, Row] = {}
         self._own: dict[OwnHtlc, Htlc] = {}
         self._plugin: Plugin | None = None
+        self._heard_ns = recording.since_ns
         self._script = _script(recording)
         self._next = next(self._script, None)
         for offered in recording.in_flight:
@@ -144,8 +146,8 @@ class ClnWorld:
         look_ns: int | None = None
         while self._next is not None and self._next.at_ns < until_ns:
             happening = self._next
-            if look_ns is not None and happening.at_ns > look_ns:
-                self.clock.advance(look_ns)
+            if happening.at_ns > (due_ns := look_ns or self._heard_ns + _UNHEARD_NS):
+                self.clock.advance(due_ns)
                 await self._heard()
                 look_ns = None
             self.clock.advance(happening.at_ns)
@@ -167,6 +169,7 @@ class ClnWorld:
         await pause()
 
     async def _heard(self) -> None:
+        self._heard_ns = self.clock.now_ns()
         if self._plugin is not None:
             await self._plugin.heard()
 
