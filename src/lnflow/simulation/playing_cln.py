@@ -37,7 +37,7 @@ from lnflow.simulation.world.spec import WorldSpec
 
 RPC_FILE = "lightning-rpc"
 _LONGEST_SOCKET_PATH = 107  # Linux; the kernel takes no longer one
-_AT_ONCE_NS = 5 * SECOND_NS  # refusals that are heard of together; the plugin looks at most every two seconds
+_AT_ONCE_NS = 10 * SECOND_NS  # refusals that are heard of together: what was looked at then speaks for a minute
 _UNHEARD_NS = 10 * MINUTE_NS  # no row is read later than that
 _INVALID_ONION_HMAC = 49157
 _UNKNOWN_NEXT_PEER = 16394
