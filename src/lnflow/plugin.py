@@ -19,7 +19,7 @@ from lnflow.advice.analyzing import Selection
 from lnflow.analysis.facts import Window
 from lnflow.domain.errors import InputError, LnflowError, NodeUnavailable
 from lnflow.domain.time import Clock, SystemClock
-from lnflow.ingest.cln_collector import ClnCollector
+from lnflow.ingest.cln_collector import ClnCollector, ClnStatus, ClnTimes
 from lnflow.nodes.cln.facts import NodeFacts
 from lnflow.nodes.cln.forwards import ForwardReader
 from lnflow.nodes.cln.history import NodeHistory
@@ -47,8 +47,12 @@ T = TypeVar("T")
 class LnflowPlugin:
     """The plugin's state: the collector while it runs, and the store that the methods read."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, times: ClnTimes | None = None, coalesce_s: float = 0.2) -> None:
+        """`times` and `coalesce_s` are the collector's and the forward reader's."""
         self._clock = clock
+        self._times = times
+        self._coalesce_s = coalesce_s
+        self._live: LiveForwards | None = None
         self._inbox = Inbox()
         self._database: Path | None = None
         self._collector: ClnCollector | None = None
@@ -97,11 +101,12 @@ class LnflowPlugin:
         rpc = SocketRpc(lightning_dir / configuration.rpc_file, allowed=READ_METHODS)
         while True:
             live = LiveForwards(
-                ForwardReader(rpc, self._clock),
+                ForwardReader(rpc, self._clock, coalesce_s=self._coalesce_s),
                 NodeFacts(rpc),
                 NodeHistory(hears_connections=True),
                 self._clock,
             )
+            self._live = live
             try:
                 await self._collect_with(rpc, live, database)
             except* NodeUnavailable as group:
@@ -110,7 +115,7 @@ class LnflowPlugin:
 
     async def _collect_with(self, rpc: SocketRpc, live: LiveForwards, database: Path) -> None:
         with StoreWriter(database, NODE_NAME) as writer:
-            self._collector = ClnCollector(rpc, live, writer, self._clock)
+            self._collector = ClnCollector(rpc, live, writer, self._clock, times=self._times)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._collector.run(), name="collector")
                 group.create_task(self._pass_notices(live), name="notices")
@@ -122,6 +127,20 @@ class LnflowPlugin:
             await asyncio.sleep(0)  # a flood must not keep the reader of stdin waiting
 
     # -- methods ----------------------------------------------------------------------------------------
+
+    async def serve(self, stdin_fd: int, stdout_fd: int) -> None:
+        """Serve lightningd until it says shutdown or closes our stdin."""
+        await self.runtime.run(stdin_fd, stdout_fd)
+
+    @property
+    def collecting(self) -> ClnStatus | None:
+        """What is collected so far; None before the node was found ready."""
+        return None if self._collector is None else self._collector.status
+
+    def has_heard(self, notifications: int) -> bool:
+        """Whether so many notifications were taken, all were worked on, and no look at the channels is under way."""
+        received = sum(self._inbox.received.values())
+        return received >= notifications and not len(self._inbox) and not (self._live and self._live.looking)
 
     async def _status(self, params: dict[str, Any], progress: Progress) -> Any:
         collector = self._collector
@@ -189,7 +208,7 @@ async def run() -> None:
     root.setLevel(logging.INFO)
     root.propagate = False
     root.addHandler(NodeLogHandler(plugin.runtime))
-    await plugin.runtime.run(stdin_fd, stdout_fd)
+    await plugin.serve(stdin_fd, stdout_fd)
 
 
 def main() -> None:

@@ -27,11 +27,11 @@ from lnflow.advice.documents import (
 from lnflow.advice.notes import notes_of
 from lnflow.advice.recommend import Case, case_of, idle_sources, recommend
 from lnflow.advice.verdict import judge
-from lnflow.analysis.facts import NodeFacts, Window, WindowFacts
+from lnflow.analysis.facts import NodeFacts, RefusalTotal, Window, WindowFacts
 from lnflow.analysis.finding import Finding
 from lnflow.analysis.findings import Findings, find
 from lnflow.analysis.marginal import Gain, Gains
-from lnflow.domain.causes import Problem
+from lnflow.domain.causes import Cause, Problem
 from lnflow.domain.scid import scid_text
 from lnflow.domain.time import iso_utc
 
@@ -76,6 +76,7 @@ def analyze(facts: WindowFacts, selection: Selection) -> AnalyzeDocument:
     found = find(facts)
     material = [f for f in found.findings if selection.matters(f)]
     ends = facts.outcomes
+    refused = sum(r.attempts for r in facts.refusals)
     return AnalyzeDocument(
         node=node_document(facts.scope.node),
         window=window_document(facts.scope.window),
@@ -100,7 +101,8 @@ def analyze(facts: WindowFacts, selection: Selection) -> AnalyzeDocument:
                 attempts=r.attempts,
                 attempted_msat=r.attempted_msat,
                 offered_fee_msat=r.offered_fee_msat,
-                confidence=1.0 if facts.scope.node.implementation == "lnd" else None,
+                share=round(r.attempts / refused, 4),
+                confidence=_confidence(r, facts.scope.node),
             )
             for r in sorted(facts.refusals, key=lambda r: (-r.attempts, r.cause))
         ],
@@ -114,6 +116,14 @@ def analyze(facts: WindowFacts, selection: Selection) -> AnalyzeDocument:
         verdict=None if material else judge(facts, found),
         notes=notes_of(facts, found),
     )
+
+
+def _confidence(refused: RefusalTotal, node: NodeFacts) -> float | None:
+    if node.implementation == "lnd":
+        return 1.0
+    if refused.cause is Cause.UNATTRIBUTED:
+        return 0.0
+    return None if refused.confidence is None else round(refused.confidence, 3)
 
 
 def node_document(node: NodeFacts) -> NodeDocument:

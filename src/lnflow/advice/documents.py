@@ -66,8 +66,11 @@ class CauseDocument(Document, frozen=True, kw_only=True):
     attempts: int
     attempted_msat: int
     offered_fee_msat: int
+    share: float
+    """Of all our own refusals, 0-1."""
     confidence: float | None
-    """Of the attribution: 1 on LND, whose enums say it; a share where it had to be told from facts."""
+    """That this is the cause, 0-1: 1 on LND, whose enums say it; on Core Lightning as sure as what was seen around
+    the refusals makes it, 0 for `unattributed`, null for rows that nobody judged when they came."""
 
 
 class DownstreamDocument(Document, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from lnflow.advice.wording import duration
 from lnflow.analysis.facts import Scope, WindowFacts
 from lnflow.analysis.findings import Findings
 from lnflow.analysis.month import MIN_COVERED_S, MIN_DEMANDS
+from lnflow.domain.causes import Cause
 from lnflow.domain.time import HOUR_NS, iso_utc
 
 LOW_COVERAGE = 0.9
@@ -18,6 +19,7 @@ def notes_of(facts: WindowFacts, found: Findings) -> list[Note]:
     return [
         *window_notes(facts.scope),
         *_fact_notes(facts),
+        *_attribution_notes(facts),
         *_finding_notes(facts, found),
     ]
 
@@ -101,6 +103,22 @@ def _fact_notes(facts: WindowFacts) -> list[Note]:
     if open_channels and all(c.ours is None for c in open_channels):
         notes.append(Note(code="no_policies", text="Our own fee policies are not stored: prices cannot be judged."))
     return notes
+
+
+def _attribution_notes(facts: WindowFacts) -> list[Note]:
+    """Say how much of what was refused has no cause: Core Lightning files six of them under one code."""
+    refused = sum(r.attempts for r in facts.refusals)
+    unknown = sum(r.attempts for r in facts.refusals if r.cause is Cause.UNATTRIBUTED)
+    if not unknown or facts.scope.node.implementation != "cln":
+        return []
+    return [
+        Note(
+            code="unattributed",
+            text=f"{unknown:,} of {refused:,} refusals ({unknown / refused:.1%}) could not be told apart: Core "
+            "Lightning files six causes under one code, and what the channel was like at that moment was not seen "
+            "(lnflow was away, or had just started). As a plugin lnflow sees most.",
+        )
+    ]
 
 
 def _finding_notes(facts: WindowFacts, found: Findings) -> list[Note]:

@@ -86,11 +86,7 @@ def recommend(case: Case, sources: Sequence[ChannelFacts], gain_msat: float | No
         case Problem.SLOTS:
             return _slots(case)
         case Problem.UNATTRIBUTED:
-            return _investigate(
-                case,
-                "The channel's link was absent, and no stored uptime says whether the peer was offline: keep "
-                "'lnflow monitor' running, which records it.",
-            )
+            return _investigate(case, _unattributed_text(case.finding))
         case Problem.OTHER:
             return _other(case)
 
@@ -219,6 +215,18 @@ _OTHER_TEXT = {
     Cause.NO_DETAIL: "The node gave no reason: dust or fee exposure, or the incoming link went away.",
     Cause.CIRCULAR_ROUTE: "Payments came in and wanted out by the same channel: the sender's doing, nothing lost.",
 }
+
+
+def _unattributed_text(finding: Finding) -> str:
+    if Cause.UNATTRIBUTED in finding.attempts_by_cause:
+        return (
+            "Core Lightning's code for these means any of six things, lack of balance being the most usual, and nobody "
+            "saw the channel when they came: keep lnflow running, best as a plugin."
+        )
+    return (
+        "The channel's link was absent, and no stored uptime says whether the peer was offline: keep "
+        "'lnflow monitor' running, which records it."
+    )
 
 
 def _other(case: Case) -> Recommendation:

@@ -139,6 +139,8 @@ class RefusalTotal(Struct, frozen=True, kw_only=True, gc=False):
     attempts: int
     attempted_msat: int
     offered_fee_msat: int
+    confidence: float | None = None
+    """How sure the cause is, 0-1, where it was told from what we saw; None where nobody judged it."""
 
 
 class SettledTotal(Struct, frozen=True, kw_only=True, gc=False):

@@ -12,51 +12,49 @@ import click
 from lnflow.cli.options import json_option
 
 if TYPE_CHECKING:
-    from lnflow.simulation.demo import Demo
-    from lnflow.simulation.playing import WorldServer
+    from lnflow.simulation.demo import Demo, World
 
 SPEED = 60.0  # simulated seconds a second with --live
 
 
 @click.command("demo")
+@click.option("--cln", is_flag=True, help="Serve the node as a Core Lightning that hosts lnflow-plugin.")
 @click.option("--live", is_flag=True, help="Keep the node running after the week, a minute a second, until Ctrl-C.")
 @click.option(
     "--directory",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where the demo's store and LND directory go (default: a temporary folder, deleted at the end).",
+    help="Where the demo's store and node directory go (default: a temporary folder, deleted at the end).",
 )
 @json_option
-def command(live: bool, directory: Path | None, as_json: bool) -> None:
+def command(cln: bool, live: bool, directory: Path | None, as_json: bool) -> None:
     """Play a week of a simulated routing node through the whole pipeline, then show what it missed.
 
-    The node is served over gRPC with TLS and macaroons, as LND is. The demo has a store of its own.
+    The node is served over gRPC with TLS and macaroons, as LND is; with --cln over lightningd's socket and plugin
+    protocol. The demo has a store of its own.
     """
     import tempfile
 
     if directory is not None:
-        _run(directory, live, as_json)
+        _run(directory, cln, live, as_json)
         return
     with tempfile.TemporaryDirectory(prefix="lnflow-demo-") as folder:
-        _run(Path(folder), live, as_json)
+        _run(Path(folder), cln, live, as_json)
 
 
-def _run(directory: Path, live: bool, as_json: bool) -> None:
-    import time
-
+def _run(directory: Path, cln: bool, live: bool, as_json: bool) -> None:
     from lnflow.cli.progress import week_progress
-    from lnflow.simulation.demo import Demo, play_live
+    from lnflow.simulation.demo import play_live
 
     database = directory / "demo.sqlite"
     for old in directory.glob("demo.sqlite*"):
         old.unlink()  # a week of its own each time: the same HTLC ids would mean other HTLCs
-    demo = Demo(database, directory / "lnd", time.time_ns())
+    demo = _demo_on_cln(database, directory) if cln else _demo_on_lnd(database, directory)
 
-    async def go_on(world: WorldServer) -> None:
+    async def go_on(world: World) -> None:
         _show(demo, as_json)
         click.echo(
             "\nThe node goes on, a minute a second, until Ctrl-C. In another terminal:\n"
-            f"  lnflow monitor --lnd-dir {world.server.directory.path} --grpc-host {world.server.target}"
-            f" --network {world.recording.node.network} --database {directory / 'mine.sqlite'}",
+            f"  {world.what_to_try(database)}",
             err=True,
         )
         await play_live(world, SPEED)
@@ -65,6 +63,27 @@ def _run(directory: Path, live: bool, as_json: bool) -> None:
         asyncio.run(demo.run(lambda progress: on_share(progress.share), after_week=go_on if live else None))
     if not live:
         _show(demo, as_json)
+
+
+def _demo_on_lnd(database: Path, directory: Path) -> Demo:
+    import time
+
+    from lnflow.simulation.demo import Demo
+
+    return Demo(database, directory / "lnd", time.time_ns())
+
+
+def _demo_on_cln(database: Path, directory: Path) -> Demo:
+    import time
+
+    from lnflow.plugin import LnflowPlugin
+    from lnflow.simulation.demo import Demo
+    from lnflow.simulation.demo_cln import DEMO_TIMES, on_cln
+    from lnflow.simulation.playing_cln import without_inbound_fees
+    from lnflow.simulation.world.demo_world import demo_world
+
+    stage = on_cln(lambda clock: LnflowPlugin(clock, times=DEMO_TIMES, coalesce_s=0.0))
+    return Demo(database, directory / "cln", time.time_ns(), stage=stage, spec=without_inbound_fees(demo_world()))
 
 
 def _show(demo: Demo, as_json: bool) -> None:

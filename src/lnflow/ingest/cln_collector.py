@@ -18,20 +18,24 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from lnflow.domain.channel import NodeInfo
+from lnflow.domain.causes import Outcome
+from lnflow.domain.channel import NodeInfo, Policy
 from lnflow.domain.errors import ConfigurationError, NodeRefused, NodeUnavailable, StoreError
 from lnflow.domain.htlc import Attempt
-from lnflow.domain.time import SECOND_NS, Clock
+from lnflow.domain.time import HOUR_NS, SECOND_NS, Clock
 from lnflow.ingest.join import Joiner
 from lnflow.ingest.status import CollectorStatus, StreamState
 from lnflow.nodes.cln.facts import NodeFacts, channel_policies, channel_state
 from lnflow.nodes.cln.forwards import Cursor, ForwardReader
+from lnflow.nodes.cln.history import Terms
 from lnflow.nodes.cln.ledger import Autoclean, LedgerCheck, autoclean, fees_collected_msat
-from lnflow.nodes.cln.live import LiveForwards
+from lnflow.nodes.cln.live import LiveBatch, LiveForwards
 from lnflow.nodes.cln.reader import ClnReader
 from lnflow.nodes.cln.rows import attempt_of
 from lnflow.nodes.cln.rpc import ClnRpc
+from lnflow.store.attributions import AttributedHour
 from lnflow.store.costs import PAYMENTS_CURSOR, WALLET_CURSOR
+from lnflow.store.history import StoreHistory
 from lnflow.store.reading import LIVE, StoreReader
 from lnflow.store.rows import AttemptFacts
 from lnflow.store.writing import StoreWriter
@@ -44,6 +48,7 @@ REORGANISED_BLOCKS = 12
 HISTORY = "history"
 LEASES = 4
 _LEDGER_LOOKS, _LEDGER_LOOK_S = 100, 0.1
+_REESTABLISHED_S = 15.0  # after a connection the channels take some seconds until they can forward
 
 _T = TypeVar("_T")
 
@@ -108,6 +113,7 @@ class ClnCollector:
             info = await self._facts.node_info()
             self._live.history.max_dust_msat = await self._facts.max_dust_msat()
             await self._written(lambda w: w.bind_node(info, self._clock.now_ns()))
+            await self._recall_terms()
             cursor = await self._begin()
             await self._collect(info, cursor)
         finally:
@@ -122,6 +128,7 @@ class ClnCollector:
             group.create_task(self._follow_forever(cursor), name="forwards")
             group.create_task(self._hydrate(), name="history")
             group.create_task(self._every(self._times.listing_s, self._list_channels), name="listing")
+            group.create_task(self._list_changed_links(), name="links")
             group.create_task(self._every(self._times.facts_s, self._list_facts), name="facts")
             group.create_task(self._every(self._times.facts_s, self._read_costs), name="costs")
             group.create_task(self._every(self._times.ledger_s, self._check_ledger), name="ledger")
@@ -139,6 +146,25 @@ class ClnCollector:
         self.status.covered_since_ns = await self._cursor(SINCE)
         return Cursor(created=created, updated=updated)
 
+    async def _recall_terms(self) -> None:
+        """Tell the history our earlier prices: whoever offered too little most likely went by one of them."""
+
+        def ask() -> list[tuple[int, str, str, Policy]]:
+            with StoreHistory(self._writer.path, self._writer.node_name) as store:
+                channels = {c.channel_id: c for c in store.channels(self._clock.now_ns())}
+                ours = [(p, channels[p.channel_id]) for p in store.policies() if p.is_ours and p.channel_id in channels]
+                return [
+                    (p.since_ns, c.channel_point, c.peer_pubkey, p.policy)
+                    for p, c in ours
+                    if c.channel_point is not None and c.peer_pubkey is not None
+                ]
+
+        for since_ns, channel_id, peer_id, policy in await asyncio.get_running_loop().run_in_executor(
+            self._thread, ask
+        ):
+            terms = Terms(policy.base_fee_msat, policy.fee_ppm, policy.min_htlc_msat, policy.max_htlc_msat)
+            self._live.history.recall_terms(since_ns, channel_id, peer_id, terms)
+
     # -- what happens -----------------------------------------------------------------------------------
 
     async def _follow_forever(self, cursor: Cursor) -> None:
@@ -153,7 +179,7 @@ class ClnCollector:
                 self._on_change()
                 async for batch in self._live.follow(cursor):
                     status.failures_in_row = 0
-                    await self._store(batch.attempts, {CREATED: batch.cursor.created, UPDATED: batch.cursor.updated})
+                    await self._store(batch)
                     cursor = batch.cursor
             except NodeUnavailable as exc:
                 status.stream_trouble = str(exc)
@@ -167,12 +193,16 @@ class ClnCollector:
             await self._clock.sleep(status.retry_in_s)
             status.retry_in_s = None
 
-    async def _store(self, attempts: list[Attempt], cursors: dict[str, int]) -> None:
+    async def _store(self, batch: LiveBatch) -> None:
         """One page, its cursor and its coverage in one transaction; tried again for as long as the store refuses."""
-        facts = _facts(attempts)
+        attempts = batch.attempts
+        facts, attributed = _facts(attempts), _attributed(batch)
+        cursors = {CREATED: batch.cursor.created, UPDATED: batch.cursor.updated}
         since_ns, now_ns = self.status.covered_since_ns, self._clock.now_ns()
         covered = None if since_ns is None or since_ns >= now_ns else (LIVE, since_ns, now_ns, "")
-        report = await self._until_stored(lambda w: w.write_batch(facts, cursors=cursors, covered=covered))
+        report = await self._until_stored(
+            lambda w: w.write_batch(facts, cursors=cursors, covered=covered, attributed=attributed)
+        )
         status = self.status
         status.events += len(attempts)
         status.attempts += report.new
@@ -268,6 +298,16 @@ class ClnCollector:
         await self._written(lambda w: w.write_policies(policies, at_ns))
         await self._written(lambda w: w.upkeep(at_ns))
 
+    async def _list_changed_links(self) -> None:
+        """List as soon as a peer or a channel came or went, so that the stored uptime is that of the event."""
+        changed = self._live.links_changed
+        while True:
+            await changed.wait()
+            changed.clear()
+            await self._tolerate(self._list_channels)
+            await self._clock.sleep(_REESTABLISHED_S)
+            await self._tolerate(self._list_channels)
+
     async def _list_facts(self) -> None:
         closed = await self._facts.closed_channels()
         await self._written(lambda w: w.write_closed(closed))
@@ -347,6 +387,17 @@ class ClnCollector:
         now_ns = self._clock.now_ns()
         if not await self._written(lambda w: w.take_lease(self._holder, now_ns, now_ns + self._lease_ns)):
             raise ConfigurationError("another lnflow took over collecting for this node: this one stops")
+
+
+def _attributed(batch: LiveBatch) -> list[AttributedHour]:
+    """Sum up how sure the refusals of a page are; a row is refused when it is created, so each is told once."""
+    sums: dict[tuple[int, int], tuple[int, int]] = {}
+    for attempt, confidence in zip(batch.attempts, batch.confidences, strict=True):
+        if attempt.outcome is Outcome.REFUSED:
+            key = ((attempt.arrived_ns or 0) // HOUR_NS, int(attempt.cause))
+            count, percent = sums.get(key, (0, 0))
+            sums[key] = (count + 1, percent + round(100 * confidence))
+    return [AttributedHour(*key, *told) for key, told in sums.items()]
 
 
 def _facts(attempts: list[Attempt]) -> list[AttemptFacts]:

@@ -66,6 +66,7 @@ def load_window(store: FailureStatsStore, window: Window) -> WindowFacts:
     with store.consistent():
         since_ns, until_ns = window.since_ns, window.until_ns
         flows = store.departures(since_ns, until_ns)
+        confidences = store.confidences(since_ns, until_ns)
         return WindowFacts(
             scope=load_scope(store, window),
             settled=SettledTotal(
@@ -86,7 +87,11 @@ def load_window(store: FailureStatsStore, window: Window) -> WindowFacts:
             ),
             refusals=tuple(
                 RefusalTotal(
-                    cause=Cause(r.cause), attempts=r.attempts, attempted_msat=r.msat, offered_fee_msat=r.fee_msat
+                    cause=Cause(r.cause),
+                    attempts=r.attempts,
+                    attempted_msat=r.msat,
+                    offered_fee_msat=r.fee_msat,
+                    confidence=confidences.get(r.cause),
                 )
                 for r in store.causes(since_ns, until_ns)
             ),

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 
 from msgspec import Struct, structs
 
 from lnflow.domain.errors import StoreError
-from lnflow.domain.time import DAY_NS, HOUR_NS, SECOND_NS
+from lnflow.domain.time import HOUR_NS, SECOND_NS
 from lnflow.ingest.collector import Collector, CollectorTimes
 from lnflow.ingest.status import CollectorStatus
 from lnflow.nodes.lnd.discovery import LndOptions, discover
 from lnflow.nodes.lnd.reader import LndReader
 from lnflow.simulation.clock import SimulatedClock
-from lnflow.simulation.playing import WorldServer, served_world
-from lnflow.simulation.world import record
+from lnflow.simulation.playing import Pause, WorldServer, served_world
+from lnflow.simulation.world import Recording, record
 from lnflow.simulation.world.demo_world import DEMO_SEED, demo_world
+from lnflow.simulation.world.spec import WorldSpec
 from lnflow.store.writing import StoreWriter
 
 DEMO_NODE = "demo"
@@ -41,38 +43,66 @@ class DemoProgress(Struct, frozen=True, kw_only=True):
     status: CollectorStatus
 
 
+class World(Protocol):
+    """A recording behind a node, and the clock that both live by."""
+
+    recording: Recording
+    clock: SimulatedClock
+
+    async def play(self, until_ns: int, pause: Pause) -> None:
+        """Let everything before `until_ns` happen, and await `pause` now and then."""
+
+    def what_to_try(self, database: Path) -> str:
+        """Return what an operator can type in another terminal while the world goes on."""
+
+
+class Listening(Protocol):
+    """The real collector of a world."""
+
+    @property
+    def status(self) -> CollectorStatus: ...
+
+    async def caught_up(self, most_behind: int) -> None:
+        """Wait until the store is that close to the world."""
+
+
+Stage = Callable[[Recording, SimulatedClock, Path, Path], AbstractAsyncContextManager[tuple[World, Listening]]]
+"""Serves a recording in a directory and lets the collector listen to it, into a database."""
+
+
 class Demo:
     """A simulated node and the collector that listens to it; `run` it once.
 
     The week ends with the last full hour before `now_ns` and goes into `database`, which must be the demo's
-    own.  `directory` becomes the LND directory of the node.
+    own.  `directory` becomes the directory of the node, which `stage` serves.
     """
 
-    def __init__(self, database: Path, directory: Path, now_ns: int) -> None:
+    def __init__(
+        self, database: Path, directory: Path, now_ns: int, *, stage: Stage | None = None, spec: WorldSpec | None = None
+    ) -> None:
         self.database = database
         self.directory = directory
+        self._stage = stage or on_lnd
+        self._spec = spec or demo_world()
         self.until_ns = now_ns // HOUR_NS * HOUR_NS
-        self.since_ns = self.until_ns - 7 * DAY_NS
+        self.since_ns = self.until_ns - round(self._spec.hours * HOUR_NS)
 
     async def run(
         self,
         on_progress: Callable[[DemoProgress], None],
         *,
-        after_week: Callable[[WorldServer], Awaitable[None]] | None = None,
+        after_week: Callable[[World], Awaitable[None]] | None = None,
     ) -> None:
         """Play the week; then let `after_week` go on with the world, still listening.
 
         `StoreError` if the pipeline gets stuck.
         """
-        spec = demo_world()
+        spec = self._spec
         if after_week is not None:
             spec = structs.replace(spec, hours=spec.hours + _LIVE_HOURS)
         recording = await asyncio.to_thread(record, spec, DEMO_SEED, start_ns=self.since_ns)
         clock = SimulatedClock(recording.since_ns)
-        async with (
-            served_world(recording, self.directory, clock) as world,
-            listening(world, self.database, DEMO_NODE) as listener,
-        ):
+        async with self._stage(recording, clock, self.directory, self.database) as (world, listener):
             length_ns = self.until_ns - self.since_ns
 
             async def pause() -> None:
@@ -86,7 +116,7 @@ class Demo:
                 await after_week(world)
 
 
-async def play_live(world: WorldServer, speed: float) -> None:
+async def play_live(world: World, speed: float) -> None:
     """Let the world go on, `speed` simulated seconds a second, to the end of its recording."""
 
     async def pause() -> None:
@@ -126,6 +156,18 @@ class Listener:
         if self._collecting.done():
             await self._collecting
         await asyncio.sleep(_LOOK_S)
+
+
+@asynccontextmanager
+async def on_lnd(
+    recording: Recording, clock: SimulatedClock, directory: Path, database: Path
+) -> AsyncIterator[tuple[WorldServer, Listener]]:
+    """The stage on which a world is an LND."""
+    async with (
+        served_world(recording, directory, clock) as world,
+        listening(world, database, DEMO_NODE) as listener,
+    ):
+        yield world, listener
 
 
 @asynccontextmanager

@@ -42,6 +42,13 @@ class WorldServer:
         self._script = recording.script()
         self._next = next(self._script, None)
 
+    def what_to_try(self, database: Path) -> str:
+        """Return the command that listens to this node from another terminal."""
+        return (
+            f"lnflow monitor --lnd-dir {self.server.directory.path} --grpc-host {self.server.target}"
+            f" --network {self.recording.node.network} --database {database.with_name('mine.sqlite')}"
+        )
+
     async def play(self, until_ns: int, pause: Pause, *, pause_every: int = 500) -> None:
         """Let everything before `until_ns` happen, in order of time, going on from where it stood.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from lnflow.domain.errors import ConfigurationError, StoreError
 from lnflow.domain.time import HOUR_NS
-from lnflow.store import sums
+from lnflow.store import attributions, sums
 from lnflow.store.channel_facts import load_channels, load_usability
 from lnflow.store.costs import StoredCosts
 from lnflow.store.database import explained, open_reader, snapshot
@@ -127,6 +127,11 @@ class StoreReader:
     def refusals(self, since_ns: int, until_ns: int, chan: int | None = None) -> list[RefusalRow]:
         """Return our own refusals by outgoing channel and cause."""
         return sums.refusals(self._con, self.node.node_id, self.plan(since_ns, until_ns), chan)
+
+    def confidences(self, since_ns: int, until_ns: int) -> dict[int, float]:
+        """Return how sure the told causes are, by cause; the ends are rounded outwards to whole hours."""
+        first, last = since_ns // HOUR_NS, -(-until_ns // HOUR_NS)
+        return attributions.confidences(self._con, self.node.node_id, first, last)
 
     def pairs(self, since_ns: int, until_ns: int) -> tuple[list[PairRow], bool]:
         """Return attempts by pair of channels, and whether the window was rounded to whole days (UTC)."""

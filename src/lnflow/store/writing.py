@@ -17,7 +17,8 @@ from lnflow.domain.costs import CircularHtlc, WalletTransaction
 from lnflow.domain.demand import PERIOD_NS
 from lnflow.domain.errors import ConfigurationError
 from lnflow.domain.time import HOUR_NS
-from lnflow.store import attempts, costs, lease, listings, marks, policies, pruning, totals, wish_sums
+from lnflow.store import attempts, attributions, costs, lease, listings, marks, policies, pruning, totals, wish_sums
+from lnflow.store.attributions import AttributedHour
 from lnflow.store.batches import BatchWriter
 from lnflow.store.channels import ChannelDictionary
 from lnflow.store.database import explained, open_writer, transaction
@@ -76,13 +77,14 @@ class StoreWriter:
         counters: dict[str, int] | None = None,
         cursors: dict[str, int] | None = None,
         covered: tuple[str, int, int, str] | None = None,
+        attributed: Iterable[AttributedHour] = (),
     ) -> WriteReport:
         """Store facts of HTLCs with what belongs to the same instant, in one transaction.
 
-        `counters` are added, `cursors` set; `covered` is (source, since_ns, until_ns, reason): the interval
-        that starts at since_ns now reaches to until_ns.  Facts of one HTLC must come in one piece.
+        `counters` and `attributed` are added, `cursors` set; `covered` is (source, since_ns, until_ns, reason): the
+        interval that starts at since_ns now reaches to until_ns.  Facts of one HTLC must come in one piece.
         """
-        return self._transact(lambda: self._write_batch(facts, counters, cursors, covered))
+        return self._transact(lambda: self._write_batch(facts, counters, cursors, covered, attributed))
 
     def _write_batch(
         self,
@@ -90,10 +92,12 @@ class StoreWriter:
         counters: dict[str, int] | None,
         cursors: dict[str, int] | None,
         covered: tuple[str, int, int, str] | None,
+        attributed: Iterable[AttributedHour],
     ) -> WriteReport:
         report = self._batches.write(facts, self._raw_since_ns)
         marks.count(self._con, self.node_id, counters or {})
         marks.set_cursors(self._con, self.node_id, cursors or {})
+        attributions.add(self._con, self.node_id, attributed)
         if covered is not None:
             marks.cover(self._con, self.node_id, *covered)
         return report

@@ -8,6 +8,7 @@ import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.integration.cln.schemas import RECORDINGS
 
 from lnflow.domain.causes import Cause
 from lnflow.domain.errors import ConfigurationError
+from lnflow.domain.fees import forward_fee_msat
 from lnflow.domain.time import HOUR_NS, SystemClock
 from lnflow.ingest.cln_collector import ClnCollector, ClnTimes
 from lnflow.nodes.cln.facts import NodeFacts
@@ -151,6 +153,51 @@ async def test_live_forwards_reach_the_store_with_their_causes(
     assert (stored.settled, stored.downstream) == (20, 1)
     assert stored.causes == wanted
     assert len(stored.covered) == 1
+
+
+async def test_how_sure_a_cause_is_counts_each_refusal_once(
+    server: SocketServer, network: Network, tmp_path: Path
+) -> None:
+    """Over a stop and a start, where pages are read again from the stored cursor."""
+    database = tmp_path / "store.sqlite"
+    for round_ in (1, 2):
+        async with collecting(server.path, database) as collector:
+            await until(lambda c=collector: c.status.backfill_done and c.status.subscriptions > 0)  # type: ignore[misc]
+            for _ in range(3):
+                network.offer("700000x1x0", 1_000_000)
+            network.offer(network.bd, 10_000_000, cltv_delta=3)
+            await until(lambda n=round_: Stored(database).refused == 4 * n)  # type: ignore[misc]
+    with contextlib.closing(sqlite3.connect(database)) as con:
+        rows = con.execute("SELECT cause, sum(attempts), sum(percent) FROM attribution_hour GROUP BY cause").fetchall()
+    assert sorted(rows) == [(int(Cause.UNKNOWN_NEXT_PEER), 6, 570), (int(Cause.INCORRECT_CLTV_EXPIRY), 2, 198)]
+    with StoreReader(database, "default") as store:
+        sure = store.confidences(0, SystemClock().now_ns())
+    assert sure == pytest.approx({int(Cause.UNKNOWN_NEXT_PEER): 0.95, int(Cause.INCORRECT_CLTV_EXPIRY): 0.99})
+
+
+async def test_an_earlier_price_is_still_known_after_a_restart(
+    server: SocketServer, network: Network, tmp_path: Path
+) -> None:
+    """The sender pays what we asked a week ago: that is what he offered."""
+    database = tmp_path / "store.sqlite"
+    price = network.bd.terms
+    async with collecting(server.path, database) as collector:
+        await until(lambda: collector.status.backfill_done and collector.status.subscriptions > 0)
+        network.node.set_terms(network.bd, replace(price, fee_ppm=5_000), grace_s=0)
+        await until(lambda: ppm_stored(database, network) == 5_000)
+    async with collecting(server.path, database) as collector:
+        await until(lambda: collector.status.subscriptions > 0)
+        network.offer(network.bd, 10_000_000, fee_msat=forward_fee_msat(10_000_000, price.base_fee_msat, price.fee_ppm))
+        await until(lambda: collector.status.attempts == 1)
+    with contextlib.closing(sqlite3.connect(database)) as con:
+        assert con.execute("SELECT cause, amount_out_msat FROM attempt").fetchall() == [
+            (int(Cause.FEE_INSUFFICIENT), 10_000_000)
+        ]
+
+
+def ppm_stored(database: Path, network: Network) -> int | None:
+    ours = Stored(database).channels[network.bd.channel_id].ours
+    return None if ours is None else ours.fee_ppm
 
 
 async def test_history_is_read_behind_and_everything_counts_once(
@@ -332,6 +379,26 @@ async def test_as_a_plugin_it_collects_and_answers(plugin: PluginHost, network: 
     assert analysis["node"]["implementation"] == "cln"
     assert analysis["attempts"]["settled"] == 5
     assert {f["cause"]: f["attempts"] for f in analysis["failures"]}["insufficient_balance"] == 1
+
+
+async def test_a_peer_that_goes_is_stored_as_gone_at_once(plugin: PluginHost, network: Network, tmp_path: Path) -> None:
+    """The next listing would come half a minute later."""
+    await plugin_until(plugin, lambda s: s["backfill_done"])
+    database = tmp_path / "lnflow" / "lnflow.sqlite"
+    await until(lambda: bool(links(database, network)))
+    before = links(database, network)
+    network.node.disconnect(network.bd.peer_id)
+    await until(lambda: len(links(database, network)) > len(before), seconds=10)
+    assert [active for _, active in links(database, network)][-2:] == [1, 0]
+
+
+def links(database: Path, network: Network) -> list[tuple[int, int]]:
+    with contextlib.closing(sqlite3.connect(database)) as con:
+        return con.execute(
+            "SELECT at_ns, active FROM channel_online JOIN channel ON channel_id = chan WHERE channel_point = ?"
+            " ORDER BY at_ns",
+            (network.bd.channel_id,),
+        ).fetchall()
 
 
 async def test_through_lightning_cli(plugin: PluginHost, server: SocketServer) -> None:

@@ -121,6 +121,32 @@ async def test_a_nudge_looks_without_waiting_for_the_index(
         await following
 
 
+async def test_a_nudge_about_what_was_read_asks_for_nothing(
+    server: SocketServer, rpc: SocketRpc, network: Network
+) -> None:
+    """Every row is told twice, by `wait` and by its notification; one look is enough for both."""
+    shelf, reader = Shelf(), reader_of(rpc)
+    network.settled(network.bd, 1_000_000)
+    following = asyncio.create_task(follow(reader, shelf, 2))
+    async with asyncio.timeout(10):
+        while not server._commands._waiting:
+            await asyncio.sleep(0.001)
+        looks = pages(server)
+        reader.nudge(1, None)
+        reader.nudge(None, 1)
+        for _ in range(20):
+            await asyncio.sleep(0.001)
+        assert pages(server) == looks
+        server._commands._waiting.clear()  # the node forgets to tell
+        network.settled(network.bd, 2_000_000)
+        reader.nudge(2, None)
+        await following
+
+
+def pages(server: SocketServer) -> int:
+    return sum(method == "listforwards" for method, _ in server._commands.calls)
+
+
 async def test_the_safety_poll_finds_what_no_wait_told(server: SocketServer, rpc: SocketRpc, network: Network) -> None:
     shelf = Shelf()
     reader = ForwardReader(rpc, SystemClock(), safety_poll_s=0.05, coalesce_s=0.0)

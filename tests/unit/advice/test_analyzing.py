@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from tests.unit.analysis.builders import channel, demands, ends, facts
 
@@ -97,3 +98,20 @@ def test_little_coverage_is_said() -> None:
 def test_backfilled_history_without_coverage_says_how_to_see_failures() -> None:
     notes = analyze(facts(covered=0.0), Selection()).notes
     assert any(n.code == "no_coverage" and "lnflow monitor" in n.text for n in notes)
+
+
+def test_what_core_lightning_does_not_tell_apart_has_a_share_and_a_note() -> None:
+    found = facts(demands(cause=Cause.UNATTRIBUTED, attempts=30), demands(attempts=90), passed=WELL_PAID)
+    node = msgspec.structs.replace(found.scope.node, implementation="cln")
+    document = analyze(
+        msgspec.structs.replace(found, scope=msgspec.structs.replace(found.scope, node=node)), EVERYTHING
+    )
+    assert [(f.cause, f.share, f.confidence) for f in document.failures] == [
+        ("insufficient_balance", 0.75, None),
+        ("unattributed", 0.25, 0.0),
+    ]
+    [note] = [n for n in document.notes if n.code == "unattributed"]
+    assert "30 of 120 refusals (25.0%)" in note.text
+    text = next(o.recommendation.text for o in document.opportunities if o.cause == "unattributed")
+    assert "six things" in text
+    assert not [n for n in analyze(found, EVERYTHING).notes if n.code == "unattributed"]

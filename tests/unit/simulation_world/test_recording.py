@@ -196,3 +196,28 @@ def test_own_payments_are_noise_with_balances() -> None:
     assert {type(e) for e in recording.events} == {Resolved}
     moved = recording.snapshots[-1].channels[1].local_msat - recording.channels[1].local_msat
     assert moved == 4 * 50_000_000
+
+
+def test_whatever_ends_in_the_window_was_passed_on_in_it_or_was_in_flight(demo: Recording) -> None:
+    begun = {(e.in_scid, e.in_htlc_id) for e in (*demo.in_flight, *demo.events) if isinstance(e, Offered)}
+    ended = {(e.in_scid, e.in_htlc_id) for e in demo.events if isinstance(e, Settled | DownstreamFailed)}
+    assert ended <= begun
+    assert all(e.at_ns < demo.since_ns for e in demo.in_flight)
+
+
+def test_tries_of_one_payment_are_known_as_such_and_probes_belong_to_none() -> None:
+    prober = Prober(in_peer=SOURCE, out_peer=SINK, sessions_per_day=5)
+    spec = tiny_world(sink=sink_peer(local_share=0.0), populations=(plain_population(mpp=True),), probers=(prober,))
+    recording = record(spec, 1)
+    refused = [e for e in recording.events if isinstance(e, Refused)]
+    tries: defaultdict[int, list[int]] = defaultdict(list)
+    foreign = 0
+    for event in refused:
+        number = recording.payments.get((event.in_scid, event.in_htlc_id))
+        if number is None:
+            foreign += 1
+        else:
+            tries[number].append(event.amount_out_msat or 0)
+    assert foreign > 5
+    assert any(max(amounts) > 1.9 * min(amounts) for amounts in tries.values())
+    assert all(max(amounts) < 110_000_000 for amounts in tries.values())

@@ -141,10 +141,18 @@ def attribute(row: ForwardRow, history: NodeHistory) -> Attribution:
 
 def attributed(row: ForwardRow, history: NodeHistory) -> Attempt:
     """Return the attempt with the cause we found and, for a refusal, the amount that should have left."""
+    return judged(row, history)[0]
+
+
+def judged(row: ForwardRow, history: NodeHistory) -> tuple[Attempt, float]:
+    """Return the attempt with the cause we found and how sure it is, 0-1.
+
+    A refusal also gets the amount that should have left; what was not refused needs no cause.
+    """
     if row.status != "local_failed":
-        return attempt_of(row)
+        return attempt_of(row), 1.0
     found = attribute(row, history)
-    return attempt_of(row, found.cause, found.amount_out_msat)
+    return attempt_of(row, found.cause, found.amount_out_msat), found.confidence
 
 
 def _cause(row: ForwardRow, outcome: Outcome, verdict: Verdict) -> Cause:
@@ -395,7 +403,9 @@ def _amounts(
     if row.failcode != FailCode.FEE_INSUFFICIENT:
         return amount, FeeRange(asked, asked, asked)
     older = _cheaper_before(out, at_ns, terms.terms)
-    likely = in_msat - older.amount_out_msat(in_msat) if older is not None else asked
+    if older is None:
+        return None, None  # less than we ask, nobody knows how much less
+    likely = in_msat - older.amount_out_msat(in_msat)
     return in_msat - likely, FeeRange(0, likely, asked)
 
 

@@ -62,6 +62,7 @@ class ForwardReader:
         self._safety_poll_s = safety_poll_s
         self._coalesce_s = coalesce_s
         self._nudged = asyncio.Event()
+        self._read = Cursor()
 
     async def newest(self) -> Cursor:
         """Return the node's present indexes."""
@@ -90,9 +91,10 @@ class ForwardReader:
         Raises `NodeUnavailable` when the node goes; go on with the last cursor when it is back.
         """
         await self.check(cursor)
+        self._read = cursor
         while True:
             async for batch in self.catch_up(cursor):
-                cursor = batch.cursor
+                self._read = cursor = batch.cursor
                 yield batch
             await self._clock.sleep(self._coalesce_s)
             await self._changed(cursor)
@@ -122,9 +124,12 @@ class ForwardReader:
             sparse = found < self._page_size // 2
             span = min(span * 2, _MAX_SPAN) if sparse else max(span // 2, self._page_size)
 
-    def nudge(self) -> None:
-        """Look at once: a notification said that something happened."""
-        self._nudged.set()
+    def nudge(self, created: int | None = None, updated: int | None = None) -> None:
+        """Look at once: a notification said that something happened, with these indexes, if it was not read yet."""
+        read = self._read
+        known = created is not None or updated is not None
+        if not known or (created or 0) > read.created or (updated or 0) > read.updated:
+            self._nudged.set()
 
     async def check(self, cursor: Cursor) -> None:
         """Raise `NodeRefused` if the node's indexes lie behind `cursor`: its database is not the one we read."""

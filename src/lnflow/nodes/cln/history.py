@@ -19,6 +19,7 @@ from lnflow.nodes.cln.facts import USABLE_STATES
 from lnflow.nodes.cln.wire import ForwardRow, PeerChannel, msat, optional_msat, time_ns
 
 DEFAULT_GRACE_S = 600
+_OLDER_TERMS = 8  # so many of our earlier prices are remembered beyond what is kept
 
 
 class Terms(Struct, frozen=True, gc=False):
@@ -134,6 +135,16 @@ class _Line(Generic[T]):
         del self.items[: max(0, at - 1)]
 
 
+class _Prices(_Line[PolicyChange]):
+    """Our terms over time.  Senders go by stale ones for days, so some earlier prices are kept however old."""
+
+    def forget_before(self, at_ns: int) -> None:
+        """Of what is older keep the last word and, of each earlier price, the last time that it was seen."""
+        last = max(0, bisect_left(self.items, at_ns, key=_at_ns) - 1)
+        earlier = [one for one, following in pairwise(self.items[: last + 1]) if one.terms != following.terms]
+        self.items[:last] = earlier[-_OLDER_TERMS:]
+
+
 class ChannelHistory:
     """Everything of one channel, by channel_id."""
 
@@ -144,7 +155,7 @@ class ChannelHistory:
         self.real_scids: set[str] = set()
         self.snapshots: _Line[Snapshot] = _Line()
         self.states: _Line[_Stamped] = _Line()
-        self.policies: _Line[PolicyChange] = _Line()
+        self.policies = _Prices()
         self.flights: _Line[Flight] = _Line()
         self.incomes: _Line[_Income] = _Line()
         self.most_in_flight = 0
@@ -273,6 +284,10 @@ class NodeHistory:
         """Take a change of our terms at the time it was made."""
         if (channel := self._names.get(channel_id)) is not None:
             channel.policies.add(PolicyChange(at_ns, terms, grace_s, logged=True))
+
+    def recall_terms(self, at_ns: int, channel_id: str, peer_id: str, terms: Terms) -> None:
+        """Take our terms of an earlier time, as they were seen then, before any listing shows the channel."""
+        self._of(channel_id, peer_id).policies.add(PolicyChange(at_ns, terms, None, logged=False))
 
     def add_connection(self, at_ns: int, peer_id: str, *, connected: bool) -> None:
         line = self._connections.setdefault(peer_id, _Line())

@@ -5,6 +5,7 @@ A plugin tells us what notifications said (`notice`); a remote reader has the li
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 
@@ -13,13 +14,13 @@ from msgspec import Raw, Struct
 
 from lnflow.domain.htlc import Attempt
 from lnflow.domain.time import SECOND_NS, Clock
-from lnflow.nodes.cln.attribution import attributed
+from lnflow.nodes.cln.attribution import judged
 from lnflow.nodes.cln.facts import NodeFacts
 from lnflow.nodes.cln.failcodes import FailCode
 from lnflow.nodes.cln.forwards import Cursor, ForwardReader
 from lnflow.nodes.cln.history import NodeHistory
-from lnflow.nodes.cln.observer import observe
-from lnflow.nodes.cln.wire import ForwardRow, PeerChannel
+from lnflow.nodes.cln.observer import LINK_TOPICS, observe
+from lnflow.nodes.cln.wire import PeerChannel
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ class LiveBatch(Struct, frozen=True, kw_only=True):
     """Attempts of one page, attributed, and the cursor to store with them."""
 
     attempts: list[Attempt]
+    confidences: list[float]
+    """How sure the cause of each attempt is, 0-1."""
     cursor: Cursor
 
 
@@ -47,10 +50,18 @@ class LiveForwards:
         self._clock = clock
         self._min_look_ns = round(min_look_s * SECOND_NS)
         self._looked_ns = 0
+        self.looking = 0
+        """How many looks at the channels are under way."""
+        self.links_changed = asyncio.Event()
+        """A notification told of a peer or a channel that came or went; whoever lists them clears it."""
 
     async def look(self) -> list[PeerChannel]:
         """List the channels, and remember what they looked like."""
-        channels = await self._facts.peer_channels()
+        self.looking += 1
+        try:
+            channels = await self._facts.peer_channels()
+        finally:
+            self.looking -= 1
         self._looked_ns = self._clock.now_ns()
         self.history.add_snapshot(self._looked_ns, channels)
         self.history.forget_before(self._looked_ns)
@@ -63,13 +74,14 @@ class LiveForwards:
             refused = any(row.failcode in _NEED_A_LOOK for row in batch.rows)
             if refused and self._clock.now_ns() - self._looked_ns >= self._min_look_ns:
                 await self.look()
-            yield LiveBatch(attempts=self.attempts(batch.rows), cursor=batch.cursor)
-
-    def attempts(self, rows: list[ForwardRow]) -> list[Attempt]:
-        """Return the attempts of some rows, refusals with the cause that the history tells."""
-        for row in rows:
-            self.history.add_row(row)
-        return [attributed(row, self.history) for row in rows]
+            for row in batch.rows:
+                self.history.add_row(row)
+            told = [judged(row, self.history) for row in batch.rows]
+            yield LiveBatch(
+                attempts=[attempt for attempt, _ in told],
+                confidences=[confidence for _, confidence in told],
+                cursor=batch.cursor,
+            )
 
     def notice(self, topic: str, params: Raw | bytes, at_ns: int) -> None:
         """Take a notification of a plugin; one that we cannot read is noted and dropped."""
@@ -81,4 +93,6 @@ class LiveForwards:
             logger.warning("notification not understood: topic=%s cause=%s", topic, exc)
             return
         if row is not None:
-            self._forwards.nudge()
+            self._forwards.nudge(row.created_index, row.updated_index)
+        elif topic in LINK_TOPICS:
+            self.links_changed.set()

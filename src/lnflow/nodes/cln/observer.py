@@ -12,6 +12,8 @@ from lnflow.nodes.cln.wire import ForwardRow, Msat, msat
 
 TOPICS = ("channel_state_changed", "coin_movement", "connect", "disconnect", "forward_event", "shutdown")
 """What a plugin subscribes to."""
+LINK_TOPICS = frozenset({"channel_state_changed", "connect", "disconnect"})
+"""Those after which a channel may have become usable, or stopped being so."""
 
 
 class PeerSeen(Struct, frozen=True, gc=False):

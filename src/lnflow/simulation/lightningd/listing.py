@@ -37,7 +37,7 @@ def show_channel(node: FakeNode, channel: Channel) -> dict[str, Any]:
     shown: dict[str, Any] = {"peer_id": channel.peer_id, "peer_connected": connected}
     if node.personality.has_updates:
         if connected:
-            shown["reestablished"] = True
+            shown["reestablished"] = node.link_is_up(channel.peer_id)
         shown["updates"] = {"local": _side(channel.terms, CLTV_DELTA)}
         if channel.peer_terms is not None:
             shown["updates"]["remote"] = _side(channel.peer_terms, channel.peer_cltv_delta)

@@ -65,6 +65,7 @@ class FakeNode:
         self.closed: list[Channel] = []
         self.aliases: dict[str, str] = {node_id: alias}
         self.connected: set[str] = set()
+        self.reestablished_ns: dict[str, int] = {}
         self.forwards = Forwards()
         self.fees_collected_msat = 0
         self.moves: list[dict[str, Any]] = []
@@ -107,8 +108,14 @@ class FakeNode:
         self.connected.add(channel.peer_id)
         return channel
 
-    def connect(self, peer_id: str) -> None:
+    def link_is_up(self, peer_id: str) -> bool:
+        """Whether the peer is there and its channels are re-established."""
+        return peer_id in self.connected and self.clock() >= self.reestablished_ns.get(peer_id, 0)
+
+    def connect(self, peer_id: str, *, reestablish_ns: int = 0) -> None:
+        """The peer is back; its channels take `reestablish_ns` more until they can forward."""
         self.connected.add(peer_id)
+        self.reestablished_ns[peer_id] = self.clock() + reestablish_ns
         self._network_event(peer_id, "connect")
         address = {"type": "ipv4", "address": "127.0.0.1", "port": 9735}
         self.announce("connect", {"id": peer_id, "direction": "in", "address": address})
@@ -179,26 +186,31 @@ class FakeNode:
         `onion_error` makes the onion unreadable with that code; `cltv_delta` and `expiry_blocks` are what the
         sender left us, and what remains after us.
         """
-        htlc_id, in_channel.next_in_id = in_channel.next_in_id, in_channel.next_in_id + 1
-        now_ns = self.clock()
-        row = Row(
-            created_index=self.forwards.created + 1,
-            in_channel=in_channel.name,
-            in_htlc_id=htlc_id,
-            in_msat=in_msat,
-            status="offered",
-            received_ns=now_ns,
-            payment_hash=payment_hash or hashlib.sha256(f"{in_channel.name}/{htlc_id}".encode()).hexdigest(),
-        )
         refusal = self._check_incoming(in_channel, in_msat, onion_error)
-        if refusal is None:
-            if out is None:
-                raise ValueError("an HTLC for nobody is a payment to us, not a forward")
-            verdict = self._check_outgoing(out, in_msat, out_msat, cltv_delta, expiry_blocks)
-            if isinstance(verdict, Channel):
-                return self._offer(row, in_channel, verdict, out_msat, expiry_blocks)
-            refusal = verdict
-            row.out_channel = out if refusal.out is None else refusal.out.name
+        if refusal is not None:
+            return self.refuse(in_channel, None, refusal, in_msat=in_msat, payment_hash=payment_hash)
+        if out is None:
+            raise ValueError("an HTLC for nobody is a payment to us, not a forward")
+        verdict = self.check(out, in_msat, out_msat, cltv_delta=cltv_delta, expiry_blocks=expiry_blocks)
+        if isinstance(verdict, Channel):
+            return self.pass_on(
+                in_channel, verdict, in_msat=in_msat, out_msat=out_msat, payment_hash=payment_hash,
+                expiry_blocks=expiry_blocks,
+            )  # fmt: skip
+        return self.refuse(in_channel, out, verdict, in_msat=in_msat, payment_hash=payment_hash)
+
+    def refuse(
+        self,
+        in_channel: Channel,
+        asked: str | None,
+        refusal: Refusal,
+        *,
+        in_msat: int,
+        payment_hash: str | None = None,
+    ) -> Row:
+        """Fail an HTLC here, for a reason that was found before; `asked` is None for one we could not read."""
+        row = self._arrived(in_channel, in_msat, payment_hash)
+        row.out_channel = asked if refusal.out is None else refusal.out.name
         if row.out_channel is None:
             row.style = None
         row.status, row.failcode, row.failreason = "local_failed", refusal.code, NAMES[refusal.code]
@@ -218,8 +230,20 @@ class FakeNode:
             return Refusal(code=8194, reason="dust_exposure_incoming")
         return None
 
-    def _check_outgoing(
-        self, out: str, in_msat: int, out_msat: int, cltv_delta: int, expiry_blocks: int
+    def _arrived(self, in_channel: Channel, in_msat: int, payment_hash: str | None) -> Row:
+        htlc_id, in_channel.next_in_id = in_channel.next_in_id, in_channel.next_in_id + 1
+        return Row(
+            created_index=self.forwards.created + 1,
+            in_channel=in_channel.name,
+            in_htlc_id=htlc_id,
+            in_msat=in_msat,
+            status="offered",
+            received_ns=self.clock(),
+            payment_hash=payment_hash or hashlib.sha256(f"{in_channel.name}/{htlc_id}".encode()).hexdigest(),
+        )
+
+    def check(
+        self, out: str, in_msat: int, out_msat: int, *, cltv_delta: int = 40, expiry_blocks: int = 100
     ) -> Refusal | Channel:
         """The checks of the daemon in its order; the channel that is chosen when all pass."""
         asked = self.find_channel(out)
@@ -246,7 +270,7 @@ class FakeNode:
 
     def _check_channeld(self, channel: Channel, out_msat: int) -> Refusal | None:
         in_flight = channel.out_htlcs()
-        if channel.peer_id not in self.connected:
+        if not self.link_is_up(channel.peer_id):
             return Refusal(code=4103, reason="peer_offline", out=channel)
         if out_msat < channel.peer_min_htlc_msat:
             return Refusal(code=4107, reason="below_peer_minimum", out=channel)
@@ -272,7 +296,18 @@ class FakeNode:
         ]
         return max(siblings, key=lambda c: c.spendable_msat)
 
-    def _offer(self, row: Row, in_channel: Channel, out: Channel, out_msat: int, expiry_blocks: int) -> Row:
+    def pass_on(
+        self,
+        in_channel: Channel,
+        out: Channel,
+        *,
+        in_msat: int,
+        out_msat: int,
+        payment_hash: str | None = None,
+        expiry_blocks: int = 100,
+    ) -> Row:
+        """Offer an HTLC to the next hop by the channel that was chosen for it."""
+        row = self._arrived(in_channel, in_msat, payment_hash)
         row.out_channel = out.name
         row.out_htlc_id, out.next_out_id = out.next_out_id, out.next_out_id + 1
         row.out_msat = out_msat
@@ -412,6 +447,28 @@ class FakeNode:
         for channel, credit_msat, debit_msat, cost_msat in legs:
             self._add_move(channel, "invoice", payment_hash, credit_msat, debit_msat, cost_msat)
         return payment_hash
+
+    def begin_own(self, channel: Channel, amount_msat: int, *, incoming: bool) -> Htlc:
+        """A payment to us comes in, or one of our own goes out; no forward shows it."""
+        htlc_id = channel.next_in_id if incoming else channel.next_out_id
+        htlc = Htlc(
+            id=htlc_id,
+            incoming=incoming,
+            amount_msat=amount_msat,
+            payment_hash=hashlib.sha256(f"own {channel.name}/{incoming}/{htlc_id}".encode()).hexdigest(),
+            expiry=self.block_height + 100,
+        )
+        channel.next_in_id += incoming
+        channel.next_out_id += not incoming
+        channel.htlcs.append(htlc)
+        return htlc
+
+    def settle_own(self, channel: Channel, htlc: Htlc) -> None:
+        """A payment of ours is done: the money has moved."""
+        channel.htlcs.remove(htlc)
+        credit_msat, debit_msat = (htlc.amount_msat, 0) if htlc.incoming else (0, htlc.amount_msat)
+        channel.to_us_msat += credit_msat - debit_msat
+        self._add_move(channel, "invoice", htlc.payment_hash, credit_msat, debit_msat, 0)
 
     def _network_event(self, peer_id: str, kind: str) -> None:
         self.network_events.append(

@@ -8,7 +8,7 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -18,6 +18,23 @@ from lnflow.simulation.lightningd.params import RpcFailure
 
 LOG_LEVELS = frozenset({"trace", "debug", "info", "unusual", "warn", "error"})
 _STOP_GRACE_S = 10.0
+
+
+class Process(Protocol):
+    """A running plugin, as `asyncio.subprocess` has it."""
+
+    @property
+    def stdin(self) -> asyncio.StreamWriter | None: ...
+
+    @property
+    def stdout(self) -> asyncio.StreamReader | None: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    async def wait(self) -> int: ...
+
+    def kill(self) -> None: ...
 
 
 class PluginHost:
@@ -31,7 +48,7 @@ class PluginHost:
         self._next_id = 0
         self._waiting: dict[str, asyncio.Future[Any]] = {}
         self._progress: dict[str, list[dict[str, Any]]] = {}
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._subscriptions: frozenset[str] = frozenset()
         self._methods: list[str] = []
@@ -40,17 +57,13 @@ class PluginHost:
         self.disabled: str | None = None
         self.killed_for: str | None = None
         self.exit_code: int | None = None
+        self.notified = 0
+        """How many notifications it was sent."""
 
     async def start(self, options: Mapping[str, Any] | None = None, *, startup: bool = False) -> None:
         """Run getmanifest and init; raise `RpcFailure` if the plugin does not answer in the node's time."""
         node = self._commands.node
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            cwd=self._dir,
-            env=os.environ | {"LIGHTNINGD_PLUGIN": "1", "LIGHTNINGD_VERSION": node.personality.version},
-        )
+        self._process = await self._launch()
         self._reader = asyncio.create_task(self._read())
         timeout_s = node.personality.init_timeout_s
         self.manifest = await self.request("getmanifest", {"allow-deprecated-apis": False}, timeout_s=timeout_s)
@@ -70,6 +83,16 @@ class PluginHost:
         for method in self.manifest.get("rpcmethods", ()):
             self._add_method(str(method["name"]))
         node.listen(self.notify)
+
+    async def _launch(self) -> Process:
+        version = self._commands.node.personality.version
+        return await asyncio.create_subprocess_exec(
+            *self._command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            cwd=self._dir,
+            env=os.environ | {"LIGHTNINGD_PLUGIN": "1", "LIGHTNINGD_VERSION": version},
+        )
 
     def _add_method(self, name: str) -> None:
         async def passed_on(given: Given) -> Any:
@@ -103,6 +126,7 @@ class PluginHost:
     def notify(self, topic: str, payload: dict[str, Any]) -> None:
         """Queue a notification, without bound and without waiting: the node never waits for a plugin."""
         if topic in self._subscriptions or "*" in self._subscriptions:
+            self.notified += 1
             self.send({"jsonrpc": "2.0", "method": topic, "params": {topic: payload}})
 
     def send(self, message: Mapping[str, Any]) -> None:

@@ -52,19 +52,33 @@ class OurNode:
                 self.channels.append(channel)
         self.events: list[HtlcEvent] = []
         self.forwards: list[Forward] = []
+        self.payments: dict[tuple[int, int], int] = {}
+        """The payment behind an HTLC, by incoming channel and id."""
+        self.unsaid_msat: dict[tuple[int, int], tuple[int, int]] = {}
+        """Amounts that came in and should have left, of refusals that LND tells without them."""
         self.met: set[tuple[int, Problem]] = set()
         """(peer, problem) that stood in a payment's way within the window."""
         self._last_forward_ns = -(1 << 62)
 
     def offer(
-        self, now: int, in_channel: Channel, asked: Channel, amount_in: int, amount_out: int, choice: float
+        self,
+        now: int,
+        in_channel: Channel,
+        asked: Channel,
+        amount_in: int,
+        amount_out: int,
+        choice: float,
+        payment: int | None = None,
     ) -> Htlc | Cause:
         """Take an HTLC that came in by `in_channel` and names `asked`: pass it on, or say why not.
 
-        `choice` in [0, 1) picks one of the parallel channels that would take it.
+        `choice` in [0, 1) picks one of the parallel channels that would take it; `payment` is the number of the
+        wish it belongs to, None for one that nobody wishes to arrive.
         """
         in_id = in_channel.next_in_id
         in_channel.next_in_id += 1
+        if payment is not None and self.start_ns is not None:
+            self.payments[in_channel.scid, in_id] = payment
         peer = asked.peer
         if asked is in_channel:
             return self.refuse(now, in_channel, in_id, asked.scid, Cause.CIRCULAR_ROUTE, amount_in, amount_out)
@@ -84,6 +98,8 @@ class OurNode:
             return self.refuse(now, in_channel, in_id, asked.scid, cause, amount_in, amount_out)
         out = accepting[int(choice * len(accepting))]
         if out.out_count >= out.slots:
+            if self.start_ns is not None:
+                self.unsaid_msat[in_channel.scid, in_id] = (amount_in, amount_out)
             return self.refuse(now, in_channel, in_id, out.scid, Cause.HTLC_ADD_FAILED, None, None)
         return self._add(now, Htlc(in_channel, in_id, out, amount_in, amount_out))
 

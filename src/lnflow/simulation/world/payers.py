@@ -127,7 +127,8 @@ class Payers:
         if in_channel is None:
             return False
         self.asked[payment.number] |= 1 << out_peer.index
-        answer = self._node.offer(now, in_channel, asked, amount_out + fee, amount_out, choice)
+        wish = None if payment.probing else payment.number
+        answer = self._node.offer(now, in_channel, asked, amount_out + fee, amount_out, choice, wish)
         if isinstance(answer, Htlc):
             back = now + _hold_ns(payment)
             self._agenda.put(back, self._answer, answer, payment, payment.epoch, amount, way)

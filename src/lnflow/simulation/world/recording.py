@@ -10,7 +10,7 @@ from heapq import merge
 from msgspec import Struct
 
 from lnflow.domain.channel import ChannelPolicies, ChannelState, NodeInfo
-from lnflow.domain.htlc import Forward, HtlcEvent, StreamEnded, StreamEvent, Subscribed
+from lnflow.domain.htlc import Forward, HtlcEvent, Offered, StreamEnded, StreamEvent, Subscribed
 from lnflow.nodes.port import ChannelEvent, PolicyEvent
 
 
@@ -66,6 +66,12 @@ class Recording:
     policies: tuple[ChannelPolicies, ...]
     """In force at `since_ns`."""
     aliases: dict[str, str]
+    in_flight: tuple[Offered, ...]
+    """Passed on before `since_ns` and not ended then."""
+    payments: dict[tuple[int, int], int]
+    """Which payment an HTLC (incoming channel and id) belongs to: no node tells it, all its HTLCs share a hash."""
+    unsaid_msat: dict[tuple[int, int], tuple[int, int]]
+    """What came in and should have left, where LND says neither: full slots."""
     covered: tuple[tuple[int, int], ...]
     """Intervals [from, to) in which somebody listened."""
     events: list[HtlcEvent]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from lnflow.domain.causes import Problem
 from lnflow.domain.channel import ChannelPolicies, ChannelState
+from lnflow.domain.htlc import DownstreamFailed, HtlcEvent, Offered, Settled
 from lnflow.domain.time import HOUR_NS, MINUTE_NS, SECOND_NS
 from lnflow.nodes.port import ChannelEvent, ChannelEventKind, PolicyEvent
 from lnflow.simulation.world.agenda import Agenda
@@ -97,6 +98,9 @@ class _Run:
             node=node_info(self.spec.name),
             channels=channels,
             policies=policies,
+            in_flight=_in_flight(self.node.events, start),
+            payments=self.node.payments,
+            unsaid_msat=self.node.unsaid_msat,
             aliases={peer.pubkey: peer.spec.alias for peer in self.node.peers},
             covered=tuple((start + a, start + b) for a, b in covered_ns(self.spec)),
             events=events,
@@ -163,6 +167,19 @@ class _Run:
         following = now + self.spec.snapshot_minutes * MINUTE_NS
         if following < self.until_ns:
             self.agenda.put(following, self._snapshot)
+
+
+def _in_flight(events: list[HtlcEvent], at_ns: int) -> tuple[Offered, ...]:
+    """Return what was passed on before an instant and had not ended then."""
+    flying: dict[tuple[int, int], Offered] = {}
+    for event in events:
+        if event.at_ns >= at_ns:
+            continue
+        if isinstance(event, Offered):
+            flying[event.in_scid, event.in_htlc_id] = event
+        elif isinstance(event, Settled | DownstreamFailed):
+            flying.pop((event.in_scid, event.in_htlc_id), None)
+    return tuple(flying.values())
 
 
 def covered_ns(spec: WorldSpec) -> list[tuple[int, int]]:

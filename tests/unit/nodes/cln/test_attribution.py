@@ -96,6 +96,29 @@ def test_only_one_older_policy_is_remembered() -> None:
     assert channel.older_terms(T0 + 3 * SECOND_NS, [T0 + int(2.5 * SECOND_NS)]) is None
 
 
+def test_a_refused_fee_is_measured_by_the_earlier_price_days_later() -> None:
+    """Senders go by what gossip told them last; listings every half a minute must not push that price out."""
+    history = NodeHistory()
+    for number in range(300):
+        history.add_snapshot(T0 - number * SECOND_NS, [listed()])
+    dearer = listed(fee_proportional_millionths=700)
+    for number in range(1, 5000):
+        history.add_snapshot(T0 + number * 30 * SECOND_NS, [dearer])
+        history.forget_before(T0 + number * 30 * SECOND_NS)
+    late = refused(100_011_000, at_s=4999 * 30, code=4108)
+    attempt = attributed(late, history)
+    assert (attempt.cause, attempt.amount_out_msat) == (Cause.FEE_INSUFFICIENT, 100_000_000)
+    channel = history.channel("1x1x1")
+    assert channel is not None
+    assert len(channel.policies.items) < 130
+
+
+def test_a_refused_fee_without_an_earlier_price_has_no_amount() -> None:
+    """It was less than we ask; how much less, nobody knows."""
+    found = attribute(refused(100_011_000, code=4108), seen((0, listed())))
+    assert (found.cause, found.amount_out_msat, found.fee) == (Cause.FEE_INSUFFICIENT, None, None)
+
+
 def test_a_limit_that_somebody_changed_unseen_is_not_sure() -> None:
     history = seen((0, listed(maximum_htlc_out_msat=50_000_000)), (10, listed()))
     found = attribute(refused(100_000_000), history)

@@ -37,6 +37,10 @@ class Inbox:
         queue.append(notice)
         self._arrived.set()
 
+    def __len__(self) -> int:
+        """How many wait to be taken."""
+        return len(self._facts) + len(self._hints)
+
     async def take(self) -> list[Notice]:
         """Return everything that waits, at least one, facts before hints."""
         while not (self._facts or self._hints):
