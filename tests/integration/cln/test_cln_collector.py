@@ -180,7 +180,7 @@ async def test_stopped_in_the_middle_of_history_it_goes_on_from_there(
     server: SocketServer, network: Network, tmp_path: Path
 ) -> None:
     database = tmp_path / "store.sqlite"
-    for number in range(80):
+    for number in range(240):
         network.settled(network.bd, 1_000_000 + number)
     stops = 0
     while True:
@@ -188,7 +188,7 @@ async def test_stopped_in_the_middle_of_history_it_goes_on_from_there(
             before = collector.status.backfilled
             await until(lambda c=collector, b=before: c.status.backfill_done or c.status.backfilled > b + 10)  # type: ignore[misc]
             if collector.status.backfill_done:
-                await until(lambda n=stops: Stored(database).settled == 80 + n)  # type: ignore[misc]
+                await until(lambda n=stops: Stored(database).settled == 240 + n)  # type: ignore[misc]
                 break
         stops += 1
         network.settled(network.bc1, 5_000_000 + stops)  # while nobody listens
@@ -324,9 +324,9 @@ async def test_as_a_plugin_it_collects_and_answers(plugin: PluginHost, network: 
     status = await plugin_until(plugin, lambda s: s["attempts"] >= 16)
     assert status["status"]["stream"] == "streaming"
     assert (tmp_path / "lnflow" / "lnflow.sqlite").exists()
-    why = await ask(plugin, "lnflow-why", by="cause", hours=1)
-    counts = {row["cause"]: row["attempts"] for row in why["rows"]}
-    assert counts.get("link_not_eligible") == 4, why
+    refused = await ask(plugin, "lnflow-failures", by="cause", hours=1)
+    counts = {row["cause"]: row["attempts"] for row in refused["rows"]}
+    assert counts.get("link_not_eligible") == 4, refused
     assert all(counts.get(cause) == number for cause, number in wanted.items())
     analysis = await ask(plugin, "lnflow-analyze", hours="1")
     assert analysis["node"]["implementation"] == "cln"

@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from lnflow.domain.channel import Policy
-from lnflow.domain.errors import NodeRefused
+from lnflow.domain.errors import NodeRefused, NodeUnavailable
 from lnflow.nodes.cln.fee_writer import ClnFeeWriter
 from lnflow.nodes.cln.rpc import ClnRpc
 from lnflow.nodes.cln.wire import HelpReply, PeerChannel
@@ -58,15 +58,15 @@ async def find_controllers(rpc: ClnRpc) -> FeeControllers:
 class SoleFeeWriter:
     """A `FeeWriter` that never fights: it writes to peers that nobody else sets fees for.
 
-    With `hand_over` the others are asked to let go, until `close`; without, such a change is refused with the
-    remedy.  For one-shot commands the latter: what is handed over must be given back.
+    With `hand_over` the others are asked to let go, until that is released; without, such a change is refused
+    with the remedy.  For one-shot commands the latter: what is handed over must be given back.
     """
 
-    def __init__(self, writer: ClnFeeWriter, rpc: ClnRpc, *, hand_over: bool) -> None:
+    def __init__(self, writer: ClnFeeWriter, rpc: ClnRpc, *, hand_over: HandOver | None = None) -> None:
         self._writer = writer
         self._rpc = rpc
         self._hand_over = hand_over
-        self._taken = HandOver(rpc)
+        self._look = hand_over or HandOver(rpc)
         self._controllers: FeeControllers | None = None
         self._peers: dict[str, str] = {}
 
@@ -75,29 +75,38 @@ class SoleFeeWriter:
             return refusal
         return await self._writer.write_policy(channel_point, old, new)
 
+    async def rehearse(self, channel_point: str, old: Policy, new: Policy) -> str | None:
+        """Return why the node would refuse, None if it would accept; nothing is changed or handed over."""
+        peer = await self._controlled_peer(channel_point)
+        if peer is not None and self._hand_over is None and self._controllers is not None:
+            refusal = await self._look.why_not(peer, self._controllers)
+            if refusal is not None:
+                return refusal
+        return await self._writer.check_policy(channel_point, old, new)
+
     async def set_enabled(self, channel_point: str, enabled: bool) -> str | None:
         return await self._writer.set_enabled(channel_point, enabled)
 
     async def close(self) -> None:
-        """Give back what was handed over."""
-        try:
-            await self._taken.release()
-        finally:
-            await self._writer.close()
+        await self._writer.close()
 
     async def _others_in_the_way(self, channel_point: str) -> str | None:
+        peer = await self._controlled_peer(channel_point)
+        if peer is None or self._controllers is None:
+            return None
+        if self._hand_over is not None:
+            await self._hand_over.take([peer], self._controllers)
+            return None
+        return await self._look.why_not(peer, self._controllers)
+
+    async def _controlled_peer(self, channel_point: str) -> str | None:
+        """Return the channel's peer if somebody else may set prices on this node."""
         if self._controllers is None:
             self._controllers = await find_controllers(self._rpc)
             if self._controllers.names:
                 async for batch in self._rpc.elements("listpeerchannels", {}, "channels", PeerChannel):
                     self._peers.update({c.channel_id: c.peer_id for c in batch if c.channel_id is not None})
-        peer = self._peers.get(channel_point)
-        if peer is None:
-            return None
-        if self._hand_over:
-            await self._taken.take([peer], self._controllers)
-            return None
-        return await self._taken.why_not(peer, self._controllers)
+        return self._peers.get(channel_point)
 
 
 class HandOver:
@@ -140,6 +149,19 @@ class HandOver:
         if self._feeadjuster_was_on:
             await self._rpc.call("feeadjuster-toggle", {"value": True}, _ToggleReply)
             self._feeadjuster_was_on = False
+
+    async def close(self) -> None:
+        """Give everything back and end; what cannot be given back now is named, with the remedy."""
+        try:
+            await self.release()
+        except (NodeUnavailable, NodeRefused) as exc:
+            for peer in sorted(self._added):
+                logger.error("clboss still leaves the fees of %s alone: take %s from its tags", peer, FEE_TAG)
+            if self._feeadjuster_was_on:
+                logger.error("feeadjuster is still off: lightning-cli feeadjuster-toggle true")
+            logger.error("not given back: %s", exc)
+        finally:
+            await self._rpc.close()
 
     async def why_not(self, peer: str, controllers: FeeControllers) -> str | None:
         """Return who else sets this peer's fees and how to end that, None if nobody does."""
