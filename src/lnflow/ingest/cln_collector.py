@@ -118,8 +118,16 @@ class ClnCollector:
         finally:
             self.status.stream = StreamState.STOPPED
             self._on_change()
-            await asyncio.shield(self._written(lambda w: w.release_lease(self._holder)))
+            await asyncio.shield(self._written(self._finish))
             self._thread.shutdown()
+
+    def _finish(self, writer: StoreWriter) -> None:
+        """Answers must not wait for the next collector: late rows have left demands to make again."""
+        try:
+            writer.upkeep(self._clock.now_ns())
+        except StoreError as exc:
+            logger.error("upkeep not done: cause=%s", exc)
+        writer.release_lease(self._holder)
 
     async def _collect(self, info: NodeInfo, cursor: Cursor) -> None:
         logger.info("collecting: node=%s alias=%s version=%s", info.pubkey, info.alias, info.version)
@@ -209,8 +217,8 @@ class ClnCollector:
                 logger.info("history waits: down_to=%d cause=%s", status.history_down_to, exc)
                 await self._clock.sleep(random.uniform(0, 2 * self._times.backoff_first_s))
         status.history_down_to = 1
-        status.backfill_done = True
         await self._tolerate(self._cover_history)
+        status.backfill_done = True
         await self._tolerate(self._check_ledger)
         self._on_change()
 
