@@ -220,6 +220,7 @@ class ClnCollector:
         await self._tolerate(self._cover_history)
         status.backfill_done = True
         await self._tolerate(self._check_ledger)
+        await self._tolerate(self._prune)
         self._on_change()
 
     async def _store_history(self, facts: list[AttemptFacts], down_to: int) -> None:

@@ -80,7 +80,7 @@ async def test_a_dry_run_names_what_the_node_cannot_and_changes_nothing(operator
     assert channels[AB]["reason"].startswith("time_lock_delta = 80 not set")
     assert channels[BE]["reason"].startswith("not disabled: Core Lightning cannot disable a channel")
     assert operator.changing_calls() == []
-    rehearsed = [p for m, p in operator.commands.calls if m == "check"]
+    rehearsed = [dict(p) for m, p in operator.commands.calls if m == "check"]
     assert {p["command_to_check"] for p in rehearsed} == {"setchannel"}
     assert len(rehearsed) == 3
 
@@ -105,7 +105,7 @@ async def test_applied_and_read_back(operator: Operator) -> None:
     assert (network.bd.terms.base_fee_msat, network.bd.terms.fee_ppm) == (0, channels[BD]["new"]["fee_ppm"])
     assert network.ab.terms.fee_ppm == 100
     assert operator.changing_calls() == ["setchannel"] * 3
-    assert all(p["enforcedelay"] == 600 for m, p in operator.commands.calls if m == "setchannel")
+    assert all(dict(p)["enforcedelay"] == 600 for m, p in operator.commands.calls if m == "setchannel")
 
     # at most one raise while the node remembers the older price, and no endless repeating
     again = await operator.lnflow("policy", "apply", "-c", config, "--apply", "--json", *where)
