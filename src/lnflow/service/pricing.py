@@ -13,6 +13,7 @@ from lnflow.advice.documents import NodeDocument, Opportunity
 from lnflow.domain.channel import NodeInfo
 from lnflow.domain.errors import ConfigurationError, StoreError
 from lnflow.domain.time import Clock, iso_utc
+from lnflow.ingest.cln_collector import DOWN_TO
 from lnflow.nodes.port import FeeFacts, FeeRehearsal, FeeWriter, NodeReader
 from lnflow.pricing.advised import advised
 from lnflow.pricing.applying import Applied, Calls, Change, apply, rehearse
@@ -90,6 +91,12 @@ class PolicyService:
         return structs.replace(
             file, settings=structs.replace(file.settings, rails=tighter(self.rails, file.settings.rails))
         )
+
+    def history_is_read(self) -> bool:
+        """Return False while what was before the collector's start is still being read into the store."""
+        with ExitStack() as stack:
+            store = self._open_store(stack)
+            return store is None or (store.cursor(DOWN_TO) or 1) <= 1
 
     async def check(self) -> CheckDocument:
         """Return what is wrong with the file; with a reader also which channels each rule decides."""

@@ -185,6 +185,42 @@ async def test_the_daemon_writes_only_with_consent(operator: Operator) -> None:
     assert operator.changing_calls() == []
 
 
+async def test_the_daemon_only_shows_until_history_is_read(operator: Operator) -> None:
+    """Rules look at flows and revenue: half of them is no ground for a price."""
+    operator.network.settled(operator.network.bd, 1_000_000)
+    operator.server.faults.hang = {"listforwards"}
+    where = ("--settings", settings(operator, act=True))
+    monitor = await operator.start("monitor", *where)
+    await until(lambda: any(m == "listpeerchannels" for m, _ in operator.commands.calls))
+    await operator.interrupt(monitor)
+    early = await operator.lnflow("policy", "daemon", "--runs", "1", *where)
+    assert "history is still being read: this run only shows" in early.err
+    assert "run done: dry" in early.err
+    assert operator.changing_calls() == []
+    operator.server.faults.hang = set()
+    assert (await operator.lnflow("monitor", "--duration", "0.0005", *where)).code == 0
+    assert "run done: applied" in (await operator.lnflow("policy", "daemon", "--runs", "1", *where)).err
+    assert operator.network.bc1.terms.fee_ppm == 333
+
+
+async def test_rules_about_flows_are_answered_by_the_store_without_any_listing_of_forwards(operator: Operator) -> None:
+    network = operator.network
+    for number in range(30):
+        network.settled(network.bd, 20_000_000 + number)
+    where = ("--lightning-dir", operator.lightning_dir)
+    assert (await operator.lnflow("monitor", "--duration", "0.0005", *where)).code == 0
+    config = policy_file(
+        operator,
+        "[used]\nflow.7d.out.min = 500_000\nstrategy = static\nfee_ppm = 410\n\n[lnflow]\nmax_fee_ppm = 5000\n",
+    )
+    asked = len(operator.commands.calls)
+    done = await operator.lnflow("policy", "apply", "-c", config, "--apply", "--json", *where)
+    assert done.code == 0, done.err + done.out
+    assert {c["scid"] for c in done.document["channels"] if c["action"] == "update"} == {BD}
+    assert network.bd.terms.fee_ppm == 410
+    assert not any("forwards" in method for method, _ in operator.commands.calls[asked:])
+
+
 async def test_clboss_and_feeadjuster_let_go_while_the_daemon_runs_and_get_back_what_they_had(
     operator: Operator,
 ) -> None:
