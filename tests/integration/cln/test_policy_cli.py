@@ -209,10 +209,7 @@ async def test_rules_about_flows_are_answered_by_the_store_without_any_listing_o
         network.settled(network.bd, 20_000_000 + number)
     where = ("--lightning-dir", operator.lightning_dir)
     assert (await operator.lnflow("monitor", "--duration", "0.0005", *where)).code == 0
-    config = policy_file(
-        operator,
-        "[used]\nflow.7d.out.min = 500_000\nstrategy = static\nfee_ppm = 410\n\n[lnflow]\nmax_fee_ppm = 5000\n",
-    )
+    config = policy_file(operator, "[used]\nflow.7d.out.min = 500_000\nstrategy = static\nfee_ppm = 410\n")
     asked = len(operator.commands.calls)
     done = await operator.lnflow("policy", "apply", "-c", config, "--apply", "--json", *where)
     assert done.code == 0, done.err + done.out
