@@ -122,12 +122,12 @@ class ClnCollector:
             self._thread.shutdown()
 
     def _finish(self, writer: StoreWriter) -> None:
-        """Answers must not wait for the next collector: late rows have left demands to make again."""
+        """Let the next collector begin; then make the demands of late rows, since answers must not wait for it."""
         try:
+            writer.release_lease(self._holder)
             writer.upkeep(self._clock.now_ns())
         except StoreError as exc:
-            logger.error("upkeep not done: cause=%s", exc)
-        writer.release_lease(self._holder)
+            logger.error("not stored at the end: cause=%s", exc)
 
     async def _collect(self, info: NodeInfo, cursor: Cursor) -> None:
         logger.info("collecting: node=%s alias=%s version=%s", info.pubkey, info.alias, info.version)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from lnflow.domain.errors import InputError
-from lnflow.nodes.cln.methods import READ_METHODS
+from lnflow.nodes.cln.methods import FEE_METHODS, READ_METHODS
 
 _AUTHENTICATION_BYTES = 32
 _OPERATORS = "!=/^$~<>{}#"
@@ -69,7 +69,7 @@ def fee_command(most_ppm: int, most_base_msat: int) -> str:
 
     A condition on a name does not see parameters given by place, hence `parr0!`.
     """
-    methods = ["method=setchannel", "method=check", "method=listpeerchannels", "method=help"]
+    methods = [f"method={m}" for m in sorted(FEE_METHODS)]
     ppm = ["pnamefeeppm!", f"pnamefeeppm<{most_ppm + 1}"]
     base = ["pnamefeebase!", f"pnamefeebase<{most_base_msat + 1}"]
     return _command([methods, ppm, base, ["parr0!"]])
