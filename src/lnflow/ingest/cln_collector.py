@@ -260,7 +260,10 @@ class ClnCollector:
         )
         self.status.ledger = check
         cleaned = await autoclean(self._rpc)
-        self.status.warning = None if cleaned is None else cleaned.warning(self._times.backoff_most_s)
+        warning = None if cleaned is None else cleaned.warning(self._times.backoff_most_s)
+        if warning is not None and warning != self.status.warning:
+            logger.warning("%s", warning)
+        self.status.warning = warning
         if not check.holds:
             logger.warning("fees differ: ours_msat=%d node_msat=%d", check.ours_msat, check.node_before_msat)
 

@@ -22,6 +22,7 @@ from tests.integration.cln.stored import Stored
 from lnflow.domain.errors import StoreError
 from lnflow.nodes.cln.methods import READ_METHODS
 from lnflow.simulation.lightningd.channel import State
+from lnflow.simulation.lightningd.personality import PERSONALITIES, Personality
 from lnflow.simulation.lightningd.plugin_host import PluginHost
 from lnflow.simulation.lightningd.rest_server import RestServer, Rune
 
@@ -295,8 +296,9 @@ async def walk(way: Way) -> None:
     await way.stop()
 
 
-async def test_as_a_plugin(tmp_path: Path) -> None:
-    async with Operator(tmp_path) as operator:
+@pytest.mark.parametrize("personality", PERSONALITIES, ids=lambda p: str(p.version))
+async def test_as_a_plugin(tmp_path: Path, personality: Personality) -> None:
+    async with Operator(tmp_path, personality) as operator:
         await walk(AsPlugin(operator))
 
 
