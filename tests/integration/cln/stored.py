@@ -13,7 +13,7 @@ class Stored:
     """What the store says over all time."""
 
     def __init__(self, database: Path) -> None:
-        with StoreReader(database) as store:
+        with StoreReader(database) as store, store.consistent():
             until_ns = SystemClock().now_ns() + 100 * HOUR_NS
             flows = store.flows(0, until_ns)
             self.fees_msat = sum(f.earned_msat for f in flows)

@@ -88,6 +88,8 @@ async def test_why_shows_the_working_and_failures_the_counts(operator: Operator)
         assert why["opportunity"]["cause"] == "liquidity"
         assert why["layers"][0]["count"] > 0
         assert why["formulas"]
+        await host.request("lnflow-report", {"all": True}, timeout_s=30, progress=True)
+        assert [told["num"] for told in host.progress_of("lnflow-report")] == [0, 1]
         failures = await ask(host, "failures", "peer", 1)
         assert [(row["peer_alias"], row["attempts"]) for row in failures["rows"]] == [("D", 6)]
         for method, wrong in (("why", {}), ("why", {"peer": "D", "cause": "weather"}), ("failures", {"by": "moon"})):

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from lnflow.domain.time import HOUR_NS, SECOND_NS
+from lnflow.domain.time import HOUR_NS, MINUTE_NS, SECOND_NS
 from lnflow.nodes.cln.facts import USABLE_STATES
 from lnflow.nodes.cln.wire import ForwardRow, PeerChannel, msat, optional_msat, time_ns
 
@@ -66,6 +66,10 @@ class Snapshot(Struct, frozen=True, gc=False):
     max_htlcs: int | None
     possible_msat: int | None
     """What htlcmax could be at most: capacity less the reserve."""
+
+
+SNAPSHOTS_NS = 5 * MINUTE_NS
+"""How long snapshots are kept: 150 a channel at most, with a look every two seconds; one speaks for a minute."""
 
 
 class PolicyChange(Struct, frozen=True, gc=False):
@@ -157,6 +161,15 @@ class ChannelHistory:
             return told.value
         return None if listed is None else listed.state
 
+    def see_terms(self, at_ns: int, terms: Terms) -> None:
+        """Take the terms of a listing; of a run of equal ones the first and the last tell everything."""
+        seen, line = PolicyChange(at_ns, terms, None, logged=False), self.policies.items
+        holds = len(line) > 1 and line[-2].terms == line[-1].terms == terms
+        if holds and not line[-1].logged and line[-1].at_ns <= at_ns:
+            line[-1] = seen
+        else:
+            self.policies.add(seen)
+
     def terms(self, at_ns: int) -> PolicyChange | None:
         """The terms in force; before our first listing those that it showed, unless a change was told between."""
         if (known := self.policies.before(at_ns)) is not None:
@@ -202,9 +215,10 @@ class ChannelHistory:
         )
         return sum(i.amount_msat for i in self.incomes.until(at_ns)) - gone
 
-    def forget_before(self, at_ns: int) -> None:
-        for line in (self.snapshots, self.states, self.policies):
-            line.forget_before(at_ns)
+    def forget_before(self, at_ns: int, snapshots_ns: int) -> None:
+        self.snapshots.forget_before(snapshots_ns)
+        self.states.forget_before(at_ns)
+        self.policies.forget_before(at_ns)
         self.flights.items = [f for f in self.flights.items if f.until_ns is None or f.until_ns >= at_ns]
         self.incomes.forget_before(at_ns)
 
@@ -252,7 +266,7 @@ class NodeHistory:
             channel.snapshots.add(snapshot)
             channel.most_in_flight = max(channel.most_in_flight, snapshot.out_htlcs)
             if snapshot.terms is not None:
-                channel.policies.add(PolicyChange(at_ns, snapshot.terms, None, logged=False))
+                channel.see_terms(at_ns, snapshot.terms)
 
     def add_policy(self, at_ns: int, channel_id: str, terms: Terms, grace_s: int | None) -> None:
         """Take a change of our terms at the time it was made."""
@@ -307,7 +321,7 @@ class NodeHistory:
         """Drop facts older than an instant minus what is kept."""
         oldest = at_ns - self._keep_ns
         for channel in self._channels.values():
-            channel.forget_before(oldest)
+            channel.forget_before(oldest, at_ns - min(self._keep_ns, SNAPSHOTS_NS))
         for line in self._connections.values():
             line.forget_before(oldest)
         self._flights = {k: f for k, f in self._flights.items() if f.until_ns is None or f.until_ns >= oldest}
