@@ -46,7 +46,6 @@ def load_channels(con: sqlite3.Connection, node_id: int, at_ns: int) -> list[Sto
                WHERE c.node_id = ?1""",
             (node_id, at_ns),
         )
-        if chan in facts  # a channel may have been stored since
     }
     online = {
         chan: (bool(active), at)

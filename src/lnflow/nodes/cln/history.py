@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from lnflow.domain.time import HOUR_NS, MINUTE_NS, SECOND_NS
+from lnflow.domain.time import HOUR_NS, SECOND_NS
 from lnflow.nodes.cln.facts import USABLE_STATES
 from lnflow.nodes.cln.wire import ForwardRow, PeerChannel, msat, optional_msat, time_ns
 
@@ -66,10 +66,6 @@ class Snapshot(Struct, frozen=True, gc=False):
     max_htlcs: int | None
     possible_msat: int | None
     """What htlcmax could be at most: capacity less the reserve."""
-
-
-SNAPSHOTS_NS = 5 * MINUTE_NS
-"""How long snapshots are kept: 150 a channel at most, with a look every two seconds; one speaks for a minute."""
 
 
 class PolicyChange(Struct, frozen=True, gc=False):
@@ -215,10 +211,9 @@ class ChannelHistory:
         )
         return sum(i.amount_msat for i in self.incomes.until(at_ns)) - gone
 
-    def forget_before(self, at_ns: int, snapshots_ns: int) -> None:
-        self.snapshots.forget_before(snapshots_ns)
-        self.states.forget_before(at_ns)
-        self.policies.forget_before(at_ns)
+    def forget_before(self, at_ns: int) -> None:
+        for line in (self.snapshots, self.states, self.policies):
+            line.forget_before(at_ns)
         self.flights.items = [f for f in self.flights.items if f.until_ns is None or f.until_ns >= at_ns]
         self.incomes.forget_before(at_ns)
 
@@ -267,6 +262,11 @@ class NodeHistory:
             channel.most_in_flight = max(channel.most_in_flight, snapshot.out_htlcs)
             if snapshot.terms is not None:
                 channel.see_terms(at_ns, snapshot.terms)
+
+    def forget_snapshots_before(self, at_ns: int) -> None:
+        """Drop older snapshots but the last of each channel."""
+        for channel in self._channels.values():
+            channel.snapshots.forget_before(at_ns)
 
     def add_policy(self, at_ns: int, channel_id: str, terms: Terms, grace_s: int | None) -> None:
         """Take a change of our terms at the time it was made."""
@@ -321,7 +321,7 @@ class NodeHistory:
         """Drop facts older than an instant minus what is kept."""
         oldest = at_ns - self._keep_ns
         for channel in self._channels.values():
-            channel.forget_before(oldest, at_ns - min(self._keep_ns, SNAPSHOTS_NS))
+            channel.forget_before(oldest)
         for line in self._connections.values():
             line.forget_before(oldest)
         self._flights = {k: f for k, f in self._flights.items() if f.until_ns is None or f.until_ns >= oldest}
