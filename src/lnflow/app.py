@@ -203,6 +203,8 @@ async def cln_policy_service(
         return _open_cln(reach, allowed, fee_rune_file)
 
     def open_fees(allowed: frozenset[str], taken: HandOver | None) -> SoleFeeWriter:
+        if taken is not None:
+            taken.recall()  # the daemon holds its lease by now
         rpc = open_fee_rpc(allowed)
         return SoleFeeWriter(ClnFeeWriter(rpc, clock), rpc, hand_over=taken)
 
@@ -212,7 +214,7 @@ async def cln_policy_service(
         await reader.wait_until_ready()
         taken = None
         if hand_over:
-            taken = HandOver(open_fee_rpc(FEE_METHODS))
+            taken = HandOver(open_fee_rpc(FEE_METHODS), database.parent / f"handed-over-{node_name}.json")
             stack.push_async_callback(taken.close)
         # over clnrest only a rune for prices may ask what the node would say to one
         can_rehearse = reach.url is None or fee_rune_file is not None

@@ -6,6 +6,8 @@ the calls are counted at the node.
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -237,6 +239,26 @@ async def test_clboss_and_feeadjuster_let_go_while_the_daemon_runs_and_get_back_
     assert clboss.tags[network.bd.peer_id] == {"open", "balance"}
     assert clboss.may_set_fees(network.bc1.peer_id)
     assert adjuster.on
+
+
+async def test_what_a_killed_daemon_had_taken_is_given_back_by_the_next(operator: Operator) -> None:
+    network = operator.network
+    clboss, adjuster = FakeClboss(operator.commands), FakeFeeadjuster(operator.commands)
+    daemon = await operator.start("policy", "daemon", "--settings", settings(operator, act=True))
+    await until(lambda: network.bc1.terms.fee_ppm == 333)
+    daemon.kill()
+    await daemon.wait()
+    assert not clboss.may_set_fees(network.bc1.peer_id)
+    refused = await operator.lnflow("policy", "daemon", "--runs", "1", "--settings", settings(operator, act=True))
+    assert "another policy daemon runs" in refused.err
+    assert not clboss.may_set_fees(network.bc1.peer_id), "a daemon that may not run gives back nothing of another's"
+    with contextlib.closing(sqlite3.connect(operator.database)) as con, con:
+        con.execute("UPDATE policy_daemon SET alive_until_ns = 0")  # some minutes later
+    again = await operator.lnflow("policy", "daemon", "--runs", "1", "--settings", settings(operator, act=True))
+    assert again.code == 0, again.err
+    assert clboss.may_set_fees(network.bc1.peer_id), (again.err, list(operator.database.parent.iterdir()))
+    assert adjuster.on
+    assert list(operator.database.parent.glob("handed-over*")) == []
 
 
 async def test_a_one_shot_command_leaves_other_programs_their_peers(operator: Operator) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from lnflow.domain.channel import Policy
@@ -109,11 +111,19 @@ class SoleFeeWriter:
         return self._peers.get(channel_point)
 
 
-class HandOver:
-    """What we took over, so that `release` gives exactly that back."""
+class _Taken(Struct):
+    """What we took over, as it is remembered."""
 
-    def __init__(self, rpc: ClnRpc) -> None:
+    peers: list[str] = []
+    feeadjuster: bool = False
+
+
+class HandOver:
+    """What we took over, so that `release` gives exactly that back; `memory` keeps it over a kill."""
+
+    def __init__(self, rpc: ClnRpc, memory: Path | None = None) -> None:
         self._rpc = rpc
+        self._memory = memory
         self._added: set[str] = set()
         self._feeadjuster_was_on = False
 
@@ -122,17 +132,25 @@ class HandOver:
         """The peers whose fees we asked CLBOSS to leave alone."""
         return frozenset(self._added)
 
+    def recall(self) -> None:
+        """Take over what a killed run had taken; only once nobody else can be running."""
+        before = _remembered(self._memory)
+        self._added |= set(before.peers)
+        self._feeadjuster_was_on = self._feeadjuster_was_on or before.feeadjuster
+
     async def take(self, peers: Iterable[str], controllers: FeeControllers) -> None:
         """Have these peers' fees to ourselves; raise `NodeRefused` if somebody does not let go."""
         if controllers.feeadjuster:
             reply = await self._rpc.call("feeadjuster-toggle", {"value": False}, _ToggleReply)
             self._feeadjuster_was_on = self._feeadjuster_was_on or reply.forward_event_subscription.previous
+            self._remember()
         if not controllers.clboss:
             return
         before = await self._tags()
         wanted = [peer for peer in peers if FEE_TAG not in before.get(peer, frozenset())]
         for peer in wanted:
             self._added.add(peer)
+            self._remember()
             await self._set(peer, before.get(peer, frozenset()) | {FEE_TAG})
         after = await self._tags()
         kept = [peer for peer in wanted if FEE_TAG not in after.get(peer, frozenset())]
@@ -141,6 +159,8 @@ class HandOver:
 
     async def release(self) -> None:
         """Give back what we took: our tag only, and feeadjuster if it was on."""
+        if not self._added and not self._feeadjuster_was_on:
+            return
         if self._added:
             before = await self._tags()
             for peer in sorted(self._added):
@@ -149,6 +169,7 @@ class HandOver:
         if self._feeadjuster_was_on:
             await self._rpc.call("feeadjuster-toggle", {"value": True}, _ToggleReply)
             self._feeadjuster_was_on = False
+        self._remember()
 
     async def close(self) -> None:
         """Give everything back and end; what cannot be given back now is named, with the remedy."""
@@ -172,6 +193,16 @@ class HandOver:
             return "feeadjuster sets fees here: lightning-cli feeadjuster-toggle false, or stop that plugin"
         return None
 
+    def _remember(self) -> None:
+        if self._memory is None:
+            return
+        if not self._added and not self._feeadjuster_was_on:
+            self._memory.unlink(missing_ok=True)
+            return
+        taken = _Taken(peers=sorted(self._added), feeadjuster=self._feeadjuster_was_on)
+        self._memory.parent.mkdir(parents=True, exist_ok=True)
+        self._memory.write_bytes(msgspec.json.encode(taken))
+
     async def _tags(self) -> dict[str, frozenset[str]]:
         status = await self._rpc.call("clboss-status", {}, _ClbossStatus)
         return {
@@ -183,3 +214,14 @@ class HandOver:
     async def _set(self, peer: str, tags: frozenset[str]) -> None:
         await self._rpc.call("clboss-unmanage", {"nodeid": peer, "tags": ",".join(sorted(tags))}, dict)
         logger.info("clboss asked: peer=%s unmanaged=%s", peer, ",".join(sorted(tags)) or "-")
+
+
+def _remembered(memory: Path | None) -> _Taken:
+    """Return what an earlier run took and did not give back; a file that cannot be read tells nothing."""
+    if memory is None or not memory.exists():
+        return _Taken()
+    try:
+        return msgspec.json.decode(memory.read_bytes(), type=_Taken)
+    except msgspec.DecodeError as exc:
+        logger.error("%s: what was handed over before is not known: %s", memory, exc)
+        return _Taken()
