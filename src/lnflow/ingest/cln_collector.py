@@ -167,8 +167,7 @@ class ClnCollector:
                 self._on_change()
                 async for batch in self._live.follow(cursor):
                     status.failures_in_row = 0
-                    cursors = {CREATED: batch.cursor.created, UPDATED: batch.cursor.updated}
-                    await self._store(batch.attempts, cursors, batch.sureness)
+                    await self._store(batch.attempts, {CREATED: batch.cursor.created, UPDATED: batch.cursor.updated})
                     cursor = batch.cursor
             except NodeUnavailable as exc:
                 status.stream_trouble = str(exc)
@@ -182,14 +181,12 @@ class ClnCollector:
             await self._clock.sleep(status.retry_in_s)
             status.retry_in_s = None
 
-    async def _store(self, attempts: list[Attempt], cursors: dict[str, int], counters: dict[str, int]) -> None:
+    async def _store(self, attempts: list[Attempt], cursors: dict[str, int]) -> None:
         """One page, its cursor and its coverage in one transaction; tried again for as long as the store refuses."""
         facts = _facts(attempts)
         since_ns, now_ns = self.status.covered_since_ns, self._clock.now_ns()
         covered = None if since_ns is None or since_ns >= now_ns else (LIVE, since_ns, now_ns, "")
-        report = await self._until_stored(
-            lambda w: w.write_batch(facts, counters=counters, cursors=cursors, covered=covered)
-        )
+        report = await self._until_stored(lambda w: w.write_batch(facts, cursors=cursors, covered=covered))
         status = self.status
         status.events += len(attempts)
         status.attempts += report.new

@@ -29,7 +29,6 @@ from lnflow.domain.errors import ConfigurationError
 from lnflow.domain.scid import parse_scid
 from lnflow.domain.time import DAY_NS, Clock, SystemClock
 from lnflow.service import loading
-from lnflow.service.confidence import with_confidence
 from lnflow.service.following import ledger_document
 from lnflow.service.profits import load_profits, peer_profit_documents
 from lnflow.service.protocols import FailureStatsStore
@@ -67,8 +66,7 @@ class OpportunityService:
 
     def analyze(self, window: Window, selection: Selection) -> AnalyzeDocument:
         """Return the opportunities of a window."""
-        document = analyze(loading.load_window(self._store, window), selection)
-        return with_confidence(document, self._store.counters())
+        return analyze(loading.load_window(self._store, window), selection)
 
     def why(self, window: Window, ident: str, cause: ProblemName | None = None) -> WhyDocument:
         """Return the working behind one peer's opportunity; `ident` is the peer or one of its channels."""

@@ -289,10 +289,6 @@ async def walk(way: Way) -> None:
     report = await way.ask("report")
     assert report["settled"]["income_msat"] == node.fees_collected_msat
     assert report["settled"]["forwards"] == ledger.settled
-    sure = {row["cause"]: row["confidence"] for row in report["failures"]}
-    assert all(share is not None for share in sure.values()), "each cause says how sure it is"
-    assert sure["fee_insufficient"] > 0.9
-    assert 0.5 < sure["insufficient_balance"] < 1
     assert "470x1x1" in {c["scid"] for c in report["channels"]} | {
         scid for c in report["channels"] for scid in c["scids"]
     }

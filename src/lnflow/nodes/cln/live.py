@@ -6,22 +6,19 @@ A plugin tells us what notifications said (`notice`); a remote reader has the li
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import AsyncIterator
 
 import msgspec
 from msgspec import Raw, Struct
 
-from lnflow.domain.causes import Cause
 from lnflow.domain.htlc import Attempt
 from lnflow.domain.time import MINUTE_NS, SECOND_NS, Clock
-from lnflow.nodes.cln.attribution import attribute
+from lnflow.nodes.cln.attribution import attributed
 from lnflow.nodes.cln.facts import NodeFacts
 from lnflow.nodes.cln.failcodes import FailCode
 from lnflow.nodes.cln.forwards import Cursor, ForwardReader
 from lnflow.nodes.cln.history import NodeHistory
 from lnflow.nodes.cln.observer import observe
-from lnflow.nodes.cln.rows import attempt_of
 from lnflow.nodes.cln.wire import ForwardRow, PeerChannel
 
 logger = logging.getLogger(__name__)
@@ -31,21 +28,15 @@ _NEED_A_LOOK = frozenset(
 )
 
 
-ATTRIBUTED, CONFIDENCE = "attributed.", "confidence."
 SNAPSHOTS_NS = 5 * MINUTE_NS
 """How long a look is kept: at most 150 a channel, one every two seconds; each speaks for a minute."""
 
 
 class LiveBatch(Struct, frozen=True, kw_only=True):
-    """Attempts of one page, attributed, the cursor to store with them, and how sure the causes are.
-
-    `sureness` counts refusals by cause (`attributed.CAUSE`), and sums the confidence of each in hundredths
-    (`confidence.CAUSE`).
-    """
+    """Attempts of one page, attributed, and the cursor to store with them."""
 
     attempts: list[Attempt]
     cursor: Cursor
-    sureness: dict[str, int]
 
 
 class LiveForwards:
@@ -77,29 +68,13 @@ class LiveForwards:
             refused = any(row.failcode in _NEED_A_LOOK for row in batch.rows)
             if refused and self._clock.now_ns() - self._looked_ns >= self._min_look_ns:
                 await self.look()
-            sureness: Counter[str] = Counter()
-            attempts = self._attempts(batch.rows, sureness)
-            yield LiveBatch(attempts=attempts, cursor=batch.cursor, sureness=dict(sureness))
+            yield LiveBatch(attempts=self.attempts(batch.rows), cursor=batch.cursor)
 
-    def _attempts(self, rows: list[ForwardRow], sureness: Counter[str]) -> list[Attempt]:
+    def attempts(self, rows: list[ForwardRow]) -> list[Attempt]:
         """Return the attempts of some rows, refusals with the cause that the history tells."""
         for row in rows:
             self.history.add_row(row)
-        return [self._attempt(row, sureness) for row in rows]
-
-    def _attempt(self, row: ForwardRow, sureness: Counter[str]) -> Attempt:
-        if row.status != "local_failed":
-            return attempt_of(row)
-        found = attribute(row, self.history)
-        if found.cause is not Cause.NONE:
-            sureness[ATTRIBUTED + found.cause.text] += 1
-            sureness[CONFIDENCE + found.cause.text] += round(100 * found.confidence)
-            logger.debug(
-                "refused: in=%s/%s out=%s code=%s verdict=%s confidence=%.2f evidence=%s",
-                row.in_channel, row.in_htlc_id, row.out_channel, row.failcode, found.verdict.text, found.confidence,
-                "; ".join(found.evidence),
-            )  # fmt: skip
-        return attempt_of(row, found.cause, found.amount_out_msat)
+        return [attributed(row, self.history) for row in rows]
 
     def notice(self, topic: str, params: Raw | bytes, at_ns: int) -> None:
         """Take a notification of a plugin; one that we cannot read is noted and dropped."""
