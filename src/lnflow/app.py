@@ -10,29 +10,29 @@ from dataclasses import replace
 from pathlib import Path
 
 from lnflow.config import NodeSettings
-from lnflow.domain.channel import NodeInfo
 from lnflow.domain.errors import ConfigurationError, LnflowError
 from lnflow.domain.time import Clock, SystemClock
 from lnflow.ingest.cln_collector import ClnCollector
 from lnflow.ingest.collector import Collector
 from lnflow.ingest.status import CollectorStatus
-from lnflow.nodes.cln.controllers import SoleFeeWriter
-from lnflow.nodes.cln.discovery import connect
+from lnflow.nodes.cln.controllers import HandOver, SoleFeeWriter
+from lnflow.nodes.cln.discovery import connect, read_rune
 from lnflow.nodes.cln.facts import NodeFacts
 from lnflow.nodes.cln.fee_facts import ClnFeeFacts
 from lnflow.nodes.cln.fee_writer import ClnFeeWriter
 from lnflow.nodes.cln.forwards import ForwardReader
 from lnflow.nodes.cln.history import NodeHistory
 from lnflow.nodes.cln.live import LiveForwards
-from lnflow.nodes.cln.methods import FEE_METHODS, READ_METHODS
+from lnflow.nodes.cln.methods import FEE_METHODS, READ_METHODS, REHEARSAL_METHODS
 from lnflow.nodes.cln.reader import ClnReader
 from lnflow.nodes.cln.rpc import ClnRpc
+from lnflow.nodes.cln.runes import fee_command
 from lnflow.nodes.lnd.credentials import LNDCONNECT_SCHEME, LndConnection
 from lnflow.nodes.lnd.discovery import LndOptions, discover
 from lnflow.nodes.lnd.fee_facts import LndFeeFacts
 from lnflow.nodes.lnd.fee_writer import FEES_MACAROON, LndFeeWriter, fee_bake_command
 from lnflow.nodes.lnd.reader import LndReader
-from lnflow.nodes.port import FeeWriter, NodeReader
+from lnflow.nodes.port import NodeReader
 from lnflow.service.pricing import PolicyService
 from lnflow.store.writing import StoreWriter
 
@@ -87,11 +87,14 @@ class Collection(ABC):
         node_name: str,
         *,
         clock: Clock | None = None,
+        raw_days: int | None = None,
         on_change: Callable[[], None] | None = None,
     ) -> None:
+        """`raw_days` is how long single attempts are kept; None: for ever.  Totals always are."""
         self._database = database
         self._node_name = node_name
         self._clock = clock or SystemClock()
+        self._raw_days = raw_days
         self._on_change = on_change
         self._stop = asyncio.Event()
         self.status = CollectorStatus()
@@ -137,10 +140,8 @@ class LiveCollection(Collection):
         raw_days: int | None = None,
         on_change: Callable[[], None] | None = None,
     ) -> None:
-        """`raw_days` is how long single attempts are kept; None: for ever.  Totals always are."""
-        super().__init__(database, node_name, clock=clock, on_change=on_change)
+        super().__init__(database, node_name, clock=clock, raw_days=raw_days, on_change=on_change)
         self._reader = reader
-        self._raw_days = raw_days
 
     async def _collect(self, writer: StoreWriter) -> None:
         collector = Collector(self._reader, writer, self._clock, raw_days=self._raw_days, on_change=self._on_change)
@@ -158,14 +159,17 @@ class ClnCollection(Collection):
         node_name: str,
         *,
         clock: Clock | None = None,
+        raw_days: int | None = None,
         on_change: Callable[[], None] | None = None,
     ) -> None:
-        super().__init__(database, node_name, clock=clock, on_change=on_change)
+        super().__init__(database, node_name, clock=clock, raw_days=raw_days, on_change=on_change)
         self._rpc = rpc
 
     async def _collect(self, writer: StoreWriter) -> None:
         live = LiveForwards(ForwardReader(self._rpc, self._clock), NodeFacts(self._rpc), NodeHistory(), self._clock)
-        collector = ClnCollector(self._rpc, live, writer, self._clock, on_change=self._on_change)
+        collector = ClnCollector(
+            self._rpc, live, writer, self._clock, raw_days=self._raw_days, on_change=self._on_change
+        )
         self.status = collector.status
         await collector.run()
 
@@ -178,7 +182,6 @@ async def cln_policy_service(
     database: Path,
     node_name: str,
     stored_name: str | None,
-    lightning_dir: str | Path | None = None,
     fee_rune_file: str | Path | None = None,
     hand_over: bool = False,
     strict: bool | None = None,
@@ -190,22 +193,31 @@ async def cln_policy_service(
     """
     clock = clock or SystemClock()
 
-    def open_rpc(allowed: frozenset[str], rune_file: str | Path | None) -> ClnRpc:
-        return connect(
-            allowed=allowed,
-            lightning_dir=lightning_dir or reach.lightning_dir,
-            url=None if lightning_dir is not None else reach.url,
-            rune_file=rune_file,
-            network=reach.network,
-        )
+    def open_fee_rpc(allowed: frozenset[str]) -> ClnRpc:
+        if reach.url is not None and fee_rune_file is None:
+            raise ConfigurationError(
+                f"{reach.url}: changing prices over clnrest needs a rune of its own; the node itself holds its caps:\n"
+                f"  {fee_command(most_ppm=5000, most_base_msat=10_000)}\n"
+                "write it into a file (chmod 600) and give it with --fee-rune-file or [fees] rune_file"
+            )
+        return _open_cln(reach, allowed, fee_rune_file)
 
-    def open_fees() -> FeeWriter:
-        rpc = open_rpc(FEE_METHODS, fee_rune_file)
-        return SoleFeeWriter(ClnFeeWriter(rpc, clock), rpc, hand_over=hand_over)
+    def open_fees(allowed: frozenset[str], taken: HandOver | None) -> SoleFeeWriter:
+        if taken is not None:
+            taken.recall()  # the daemon holds its lease by now
+        rpc = open_fee_rpc(allowed)
+        return SoleFeeWriter(ClnFeeWriter(rpc, clock), rpc, hand_over=taken)
 
-    reader = ClnReader(lambda: open_rpc(READ_METHODS, reach.rune_file), clock)
-    try:
+    async with contextlib.AsyncExitStack() as stack:
+        reader = ClnReader(lambda: _open_cln(reach, READ_METHODS, reach.rune_file), clock)
+        stack.push_async_callback(reader.close)
         await reader.wait_until_ready()
+        taken = None
+        if hand_over:
+            taken = HandOver(open_fee_rpc(FEE_METHODS), database.parent / f"handed-over-{node_name}.json")
+            stack.push_async_callback(taken.close)
+        # over clnrest only a rune for prices may ask what the node would say to one
+        can_rehearse = reach.url is None or fee_rune_file is not None
         yield PolicyService(
             config=config,
             node_name=node_name,
@@ -214,33 +226,38 @@ async def cln_policy_service(
             clock=clock,
             reader=reader,
             further=ClnFeeFacts(reader.rpc, clock),
-            make_writer=open_fees,
+            make_writer=lambda: open_fees(FEE_METHODS, taken),
+            make_rehearsal=(lambda: open_fees(REHEARSAL_METHODS, taken)) if can_rehearse else None,
             strict=strict,
         )
-    finally:
-        await reader.close()
 
 
 @contextlib.asynccontextmanager
-async def cln_rpc(reach: NodeSettings, *, lightning_dir: str | Path | None = None) -> AsyncIterator[ClnRpc]:
-    """Lend a way to ask this Core Lightning node, reading only: the option first, then the node's settings."""
-    rpc = connect(
-        allowed=READ_METHODS,
-        lightning_dir=lightning_dir or reach.lightning_dir,
-        url=None if lightning_dir is not None else reach.url,
-        rune_file=reach.rune_file,
-        network=reach.network,
-    )
+async def cln_rpc(reach: NodeSettings) -> AsyncIterator[ClnRpc]:
+    """Lend a way to ask this Core Lightning node, reading only."""
+    rpc = _open_cln(reach, READ_METHODS, reach.rune_file)
     try:
         yield rpc
     finally:
         await rpc.close()
 
 
-async def cln_info(reach: NodeSettings, *, lightning_dir: str | Path | None = None) -> NodeInfo:
-    """Ask a Core Lightning node once who it is."""
-    async with cln_rpc(reach, lightning_dir=lightning_dir) as rpc:
-        return await NodeFacts(rpc).node_info()
+def cln_rune(reach: NodeSettings) -> Callable[[], str] | None:
+    """Return how to read the rune with which clnrest is asked; None for a socket, which needs none."""
+    if reach.url is None or (file := reach.rune_file) is None:
+        return None
+    return lambda: read_rune(Path(file).expanduser())
+
+
+def _open_cln(reach: NodeSettings, allowed: frozenset[str], rune_file: str | Path | None) -> ClnRpc:
+    return connect(
+        allowed=allowed,
+        lightning_dir=reach.lightning_dir,
+        url=reach.url,
+        rune_file=rune_file,
+        ca_file=reach.ca_file,
+        network=reach.network,
+    )
 
 
 def first_cause(error: BaseException) -> BaseException:
@@ -251,9 +268,8 @@ def first_cause(error: BaseException) -> BaseException:
     return error
 
 
-async def backfill(reader: NodeReader, database: Path, node_name: str, clock: Clock | None = None) -> int:
-    """Read the node's channels, settled forwards and costs once; return how many forwards were new."""
-    live = LiveCollection(reader, database, node_name, clock=clock)
+async def backfill(live: Collection) -> int:
+    """Read the node's channels, forwards and costs once; return how many forwards were new."""
     running = asyncio.create_task(live.run())
     while not ((live.status.backfill_done and live.status.costs_done) or running.done()):
         await asyncio.wait({running}, timeout=_LOOK_S)

@@ -33,6 +33,17 @@ class NodeSettings(Struct, frozen=True, kw_only=True):
     lightning_dir: str | None = None
     url: str | None = None
     rune_file: str | None = None
+    ca_file: str | None = None
+
+    @property
+    def is_cln(self) -> bool:
+        """Whether this is said to be a Core Lightning node."""
+        return self.lightning_dir is not None or self.url is not None
+
+    @property
+    def is_lnd(self) -> bool:
+        """Whether this is said to be an LND."""
+        return any(key is not None for key in (self.lnd_dir, self.grpc_host, self.lndconnect_file))
 
 
 class RetentionSettings(Struct, frozen=True, kw_only=True):
@@ -43,6 +54,7 @@ class FeeSettings(Struct, frozen=True, kw_only=True):
     act: bool = False
     policy: str | None = None
     macaroon_path: str | None = None
+    rune_file: str | None = None
 
 
 class RebalanceSettings(Struct, frozen=True, kw_only=True):
@@ -94,6 +106,11 @@ def load_settings(option: str | None = None, env: Mapping[str, str] = os.environ
         raise ConfigurationError(f"settings {path}: {exc}") from exc
     _check(settings, path)
     return settings
+
+
+def is_database_named(option: str | None, settings: Settings, env: Mapping[str, str] = os.environ) -> bool:
+    """Return whether the operator said where the store is; else it is under the node's directory, or the default."""
+    return bool(option or env.get("LNFLOW_DATABASE") or settings.database)
 
 
 def database_path(option: str | None, settings: Settings | None = None, env: Mapping[str, str] = os.environ) -> Path:

@@ -43,6 +43,7 @@ def command(
     database: str | None,
     node: str | None,
     settings: str | None,
+    lightning_dir: str | None,
     as_json: bool,
 ) -> None:
     """Keep the ledger of recommendations: give what is new, follow up what was given.
@@ -52,7 +53,7 @@ def command(
     comparable peers.
     """
     choice = window_choice(hours, since, until, everything)
-    target = resolve_store(database, node, settings)
+    target = resolve_store(database, node, settings, lightning_dir)
     from lnflow.advice.analyzing import Selection
     from lnflow.service.advice import AdviceService
 

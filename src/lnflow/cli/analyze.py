@@ -44,20 +44,21 @@ def command(
     database: str | None,
     node: str | None,
     settings: str | None,
+    lightning_dir: str | None,
     as_json: bool,
     **reach: Unpack[Reach],
 ) -> None:
     """Rank what the node failed to earn: why, how much, and what would mend it.
 
-    With node options and an empty store, the settled forwards are read from the node first; failures can only
-    be seen from then on, with 'lnflow monitor'.
+    With node options and an empty store, the forwards are read from the node first. Why it refused can only be
+    seen from then on, with 'lnflow monitor'.
     """
     choice = window_choice(hours, since, until, everything)
-    if has_node_options(reach):
+    if lightning_dir is not None or has_node_options(reach):
         from lnflow.cli.filling import fill_if_empty
 
-        fill_if_empty(resolve_store(database, node, settings), reach)
-    with open_service(database, node, settings) as service:
+        fill_if_empty(resolve_store(database, node, settings, lightning_dir, reach), reach)
+    with open_service(database, node, settings, lightning_dir, reach) as service:
         from lnflow.advice.analyzing import Selection
 
         selection = Selection(min_failures=min_failures, min_missed_sat=min_missed_sat, view=view, top=top)

@@ -21,6 +21,7 @@ def command(
     database: str | None,
     node: str | None,
     settings: str | None,
+    lightning_dir: str | None,
     as_json: bool,
 ) -> None:
     """Show everything about one channel.
@@ -28,7 +29,7 @@ def command(
     ID is any of its short channel ids (840000x12x1 or a number), its channel point, or its peer.
     """
     choice = window_choice(hours, since, until, everything)
-    with open_service(database, node, settings) as service:
+    with open_service(database, node, settings, lightning_dir) as service:
         document = service.channel(service.window(choice), ident)
     from lnflow.cli.channel_tables import draw_channel
     from lnflow.cli.printing import show

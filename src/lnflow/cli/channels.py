@@ -19,11 +19,12 @@ def command(
     database: str | None,
     node: str | None,
     settings: str | None,
+    lightning_dir: str | None,
     as_json: bool,
 ) -> None:
     """List the channels: balances, prices, what passed, what it earned, what failed."""
     choice = window_choice(hours, since, until, everything)
-    with open_service(database, node, settings) as service:
+    with open_service(database, node, settings, lightning_dir) as service:
         document = service.channels(service.window(choice))
     from lnflow.cli.channel_tables import draw_channels
     from lnflow.cli.printing import show

@@ -76,7 +76,7 @@ def _demo_on_lnd(database: Path, directory: Path) -> Demo:
 def _demo_on_cln(database: Path, directory: Path) -> Demo:
     import time
 
-    from lnflow.plugin import LnflowPlugin
+    from lnflow.plugin.answers import LnflowPlugin
     from lnflow.simulation.demo import Demo
     from lnflow.simulation.demo_cln import DEMO_TIMES, on_cln
     from lnflow.simulation.playing_cln import without_inbound_fees

@@ -12,7 +12,6 @@ from lnflow.cli.options import Reach, connection_of, json_option, node_options, 
 @click.command("doctor")
 @store_options
 @node_options
-@click.option("--lightning-dir", metavar="DIR", help="Core Lightning's directory, instead of an LND.")
 @json_option
 def command(
     database: str | None,
@@ -25,18 +24,18 @@ def command(
     """Check credentials, connection, version and coverage; say what is wrong and how to mend it."""
     import asyncio
 
-    from lnflow.app import cln_info
+    from lnflow.app import cln_rpc, cln_rune
     from lnflow.cli.printing import show
     from lnflow.cli.tables import draw_checks
     from lnflow.domain.time import SystemClock
-    from lnflow.service.doctor import examine, examine_cln
+    from lnflow.service.doctor import examine
+    from lnflow.service.doctor_cln import examine_cln
 
-    target = resolve_store(database, node, settings)
+    target = resolve_store(database, node, settings, lightning_dir, reach)
     store = target.database, target.stored_name, SystemClock()
-    is_cln = lightning_dir is not None or target.reach.lightning_dir is not None or target.reach.url is not None
     document = asyncio.run(
-        examine_cln(lambda: cln_info(target.reach, lightning_dir=lightning_dir), *store)
-        if is_cln
+        examine_cln(lambda: cln_rpc(target.reach), cln_rune(target.reach), *store)
+        if target.reach.is_cln
         else examine(lambda: connection_of(target, reach), *store)
     )
     show(document, as_json, lambda console: draw_checks(console, document))

@@ -42,6 +42,7 @@ def command(
     database: str | None,
     node: str | None,
     settings: str | None,
+    lightning_dir: str | None,
 ) -> None:
     """Write the attempts of a window as a table to FILE, or to standard output; or everything with --raw."""
     if raw is not None and (file is not None or form is not None):
@@ -50,7 +51,7 @@ def command(
     from lnflow.service.opportunities import OpportunityService
     from lnflow.store.history import StoreHistory
 
-    target = resolve_store(database, node, settings)
+    target = resolve_store(database, node, settings, lightning_dir)
     with StoreHistory(target.database, target.stored_name) as history:
         if raw is not None:
             _raw(history, raw)

@@ -32,6 +32,7 @@ def command(
     database: str | None,
     node: str | None,
     settings: str | None,
+    lightning_dir: str | None,
     as_json: bool,
 ) -> None:
     """Count what the node itself refused, by cause and by peer, channel, pair or hour.
@@ -39,7 +40,7 @@ def command(
     Failures further downstream are not ours and not among them.
     """
     choice = window_choice(hours, since, until, everything)
-    with open_service(database, node, settings) as service:
+    with open_service(database, node, settings, lightning_dir) as service:
         document = service.failures(service.window(choice), by)
     from lnflow.cli.printing import show
     from lnflow.cli.tables import draw_failures

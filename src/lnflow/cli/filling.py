@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 import click
 
 from lnflow.cli.options import Reach, Target, connection_of
 
-if TYPE_CHECKING:
-    from lnflow.nodes.lnd.credentials import LndConnection
-
 
 def fill_if_empty(target: Target, reach: Reach) -> None:
-    """Backfill settled forwards and channels into an empty or missing store; else do nothing."""
+    """Backfill forwards and channels into an empty or missing store; else do nothing."""
     if not _is_empty(target):
         return
+    if target.reach.is_cln:
+        asyncio.run(_fill_from_cln(target))
+    else:
+        asyncio.run(_fill_from_lnd(target, reach))
+
+
+async def _fill_from_lnd(target: Target, reach: Reach) -> None:
+    from lnflow.app import LiveCollection, backfill, lnd_reader
+
     connection = connection_of(target, reach)
     click.echo(f"the store is empty: reading channels and settled forwards from {connection.target} …", err=True)
-    new = asyncio.run(_backfill(connection, target))
+    async with lnd_reader(connection) as reader:
+        new = await backfill(LiveCollection(reader, target.database, target.node_name))
     click.echo(
         f"{new:,} settled forwards read. LND does not tell its refusals afterwards: failures can only be seen from "
         "now on, with 'lnflow monitor'.",
@@ -27,11 +33,18 @@ def fill_if_empty(target: Target, reach: Reach) -> None:
     )
 
 
-async def _backfill(connection: LndConnection, target: Target) -> int:
-    from lnflow.app import backfill, lnd_reader
+async def _fill_from_cln(target: Target) -> None:
+    from lnflow.app import ClnCollection, backfill, cln_rpc
 
-    async with lnd_reader(connection) as reader:
-        return await backfill(reader, target.database, target.node_name)
+    async with cln_rpc(target.reach) as rpc:
+        place = target.reach.lightning_dir or target.reach.url
+        click.echo(f"the store is empty: reading channels and forwards from {place} into {target.database} …", err=True)
+        new = await backfill(ClnCollection(rpc, target.database, target.node_name))
+    click.echo(
+        f"{new:,} forwards read. Core Lightning keeps its refusals but not what the channels were like then: most of"
+        " those of before cannot be attributed. From now on they can, with lnflow-plugin or 'lnflow monitor'.",
+        err=True,
+    )
 
 
 def _is_empty(target: Target) -> bool:

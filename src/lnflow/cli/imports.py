@@ -32,6 +32,7 @@ def command(
     database: str | None,
     node: str | None,
     settings: str | None,
+    lightning_dir: str | None,
     as_json: bool,
 ) -> None:
     """Read saved events, histories, channel listings and policies; '-' is standard input.
@@ -41,7 +42,7 @@ def command(
     from lnflow.cli.printing import show
     from lnflow.cli.tables import draw_import
 
-    target = resolve_store(database, node, settings)
+    target = resolve_store(database, node, settings, lightning_dir)
     document = _run(target.database, target.node_name, paths, _covered(covered))
     show(document, as_json, lambda console: draw_import(console, document))
     if document.totals.rejected:

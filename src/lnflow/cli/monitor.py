@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 @selection_options
 @store_options
 @node_options
-@click.option("--lightning-dir", metavar="DIR", help="Core Lightning's directory, instead of an LND.")
 @json_option
 def command(
     duration: float | None,
@@ -70,10 +69,10 @@ def command(
         raise click.BadParameter(f"there is no folder {output.parent}", param_hint="--output")
     choice = window_choice(hours, since, until, everything)
     selection = Selection(min_failures=min_failures, min_missed_sat=min_missed_sat, view=view, top=top)
-    target = resolve_store(database, node, settings)
-    asyncio.run(_watch(target, reach, lightning_dir, duration, choice, selection, quiet=as_json))
+    target = resolve_store(database, node, settings, lightning_dir, reach)
+    asyncio.run(_watch(target, reach, duration, choice, selection, quiet=as_json))
 
-    with open_service(str(target.database), target.node_name, settings) as service:
+    with open_service(str(target.database), target.node_name, settings, None) as service:
         document = service.analyze(service.window(choice), selection)
     from lnflow.advice.documents import encode
     from lnflow.cli.printing import show, write_file
@@ -87,7 +86,6 @@ def command(
 async def _watch(
     target: Target,
     reach: Reach,
-    lightning_dir: str | None,
     duration: float | None,
     choice: WindowChoice,
     selection: Selection,
@@ -98,12 +96,12 @@ async def _watch(
     from lnflow.cli.watching import watch
 
     seconds = None if duration is None else duration * 3600
-    if lightning_dir is not None or target.reach.lightning_dir is not None or target.reach.url is not None:
-        async with cln_rpc(target.reach, lightning_dir=lightning_dir) as rpc:
-            cln = ClnCollection(rpc, target.database, target.node_name)
+    raw_days = target.settings.retention.raw_days
+    if target.reach.is_cln:
+        async with cln_rpc(target.reach) as rpc:
+            cln = ClnCollection(rpc, target.database, target.node_name, raw_days=raw_days)
             await watch(cln, target.database, target.node_name, seconds, choice, selection, quiet=quiet)
         return
     async with lnd_reader(connection_of(target, reach)) as reader:
-        raw_days = target.settings.retention.raw_days
         live = LiveCollection(reader, target.database, target.node_name, raw_days=raw_days)
         await watch(live, target.database, target.node_name, seconds, choice, selection, quiet=quiet)

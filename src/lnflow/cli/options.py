@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar
 
@@ -18,12 +18,11 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-NODE_OPTIONS: tuple[Literal["lnd_dir", "grpc_host", "macaroon_path", "cert_path", "network", "lndconnect"], ...] = (
+LND_OPTIONS: tuple[Literal["lnd_dir", "grpc_host", "macaroon_path", "cert_path", "lndconnect"], ...] = (
     "lnd_dir",
     "grpc_host",
     "macaroon_path",
     "cert_path",
-    "network",
     "lndconnect",
 )
 
@@ -67,9 +66,17 @@ def window_options(command: F) -> F:
     return command
 
 
+LIGHTNING_DIR_OPTION = click.option(
+    "--lightning-dir",
+    metavar="DIR",
+    help="Core Lightning's directory; the store is the plugin's, lnflow/lnflow.sqlite in it.",
+)
+
+
 def store_options(command: F) -> F:
-    """Add --database, --node and --settings."""
+    """Add --database, --node, --settings and --lightning-dir."""
     for option in (
+        LIGHTNING_DIR_OPTION,
         click.option("--settings", metavar="FILE", help="Settings file (or LNFLOW_SETTINGS)."),
         click.option("--node", metavar="NAME", help="Which node, if the store holds several."),
         click.option("--database", metavar="PATH", help="The store (or LNFLOW_DATABASE)."),
@@ -126,22 +133,95 @@ def selection_options(command: F) -> F:
     return command
 
 
-def resolve_store(database: str | None, node: str | None, settings: str | None) -> Target:
-    """Return where the store is, which node is meant, and how to reach it."""
-    from lnflow.config import database_path, load_settings
+def resolve_store(
+    database: str | None,
+    node: str | None,
+    settings: str | None,
+    lightning_dir: str | None,
+    lnd: Reach | None = None,
+) -> Target:
+    """Return where the store is, which node is meant, and how to reach it; LND's options and Core Lightning's
+    together are a misuse.
+
+    The store: `--database`, else the one under `--lightning-dir`, else LNFLOW_DATABASE and the settings, else
+    the one under the node's `lightning_dir` in the settings, else the default.
+    """
+    from pathlib import Path
+
+    from msgspec import structs
+
+    from lnflow.config import DEFAULT_NODE, database_path, is_database_named, load_settings
+    from lnflow.nodes.cln.discovery import find_store
 
     tree = load_settings(settings)
     name, reach = tree.node(node)
     known = name if node is not None or tree.nodes else None
-    return Target(database=database_path(database, tree), node_name=name, stored_name=known, reach=reach, settings=tree)
+    given = [] if lnd is None else [each for each in LND_OPTIONS if lnd[each]]
+    network = reach.network if lnd is None else lnd["network"] or reach.network
+    if lightning_dir is not None:
+        _refuse_lnd(given, node, reach)
+        if node is None and not _same_directory(reach.lightning_dir, lightning_dir):
+            name, reach, known = _node_at(tree, lightning_dir)
+        reach = structs.replace(reach, lightning_dir=lightning_dir, url=None)
+        own_store = database is None
+    elif given and reach.is_cln:
+        raise click.UsageError(
+            f"{_option(given[0])} is of LND, and [nodes.{name}] of the settings is a Core Lightning node:"
+            " name another with --node"
+        )
+    else:
+        own_store = reach.lightning_dir is not None and not is_database_named(database, tree)
+    path = database_path(database, tree)
+    if own_store and reach.lightning_dir is not None:
+        path = find_store(Path(reach.lightning_dir), network)
+        name, known = DEFAULT_NODE, None  # it has one node, whatever the settings call it
+    reach = structs.replace(reach, network=network)
+    return Target(database=path, node_name=name, stored_name=known, reach=reach, settings=tree)
 
 
-def open_service(database: str | None, node: str | None, settings: str | None) -> OpportunityService:
+def _refuse_lnd(given: Sequence[str], node: str | None, reach: NodeSettings) -> None:
+    if given:
+        raise click.UsageError(
+            f"--lightning-dir is of Core Lightning and {_option(given[0])} of LND: a node is one of them, give one"
+        )
+    if node is not None and reach.is_lnd:
+        raise click.UsageError(
+            f"--lightning-dir is of Core Lightning, and [nodes.{node}] of the settings is an LND: leave out one"
+        )
+
+
+def _node_at(tree: Settings, lightning_dir: str) -> tuple[str, NodeSettings, str | None]:
+    """Return the node of the settings with this directory; else one that the settings do not know."""
+    from lnflow.config import DEFAULT_NODE, NodeSettings
+
+    for name, reach in tree.nodes.items():
+        if _same_directory(reach.lightning_dir, lightning_dir):
+            return name, reach, name
+    return DEFAULT_NODE, NodeSettings(), None
+
+
+def _same_directory(one: str | None, other: str) -> bool:
+    from pathlib import Path
+
+    return one is not None and Path(one).expanduser() == Path(other).expanduser()
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def open_service(
+    database: str | None,
+    node: str | None,
+    settings: str | None,
+    lightning_dir: str | None,
+    lnd: Reach | None = None,
+) -> OpportunityService:
     """Open the store for reading; say whose answer it is if the store holds several nodes and none was named."""
     from lnflow.service.opportunities import OpportunityService
     from lnflow.store.reading import StoreReader
 
-    target = resolve_store(database, node, settings)
+    target = resolve_store(database, node, settings, lightning_dir, lnd)
     store = StoreReader(target.database, target.stored_name)
     names = [each.name for each in store.nodes()]
     if target.stored_name is None and len(names) > 1:
@@ -172,5 +252,5 @@ def connection_of(target: Target, reach: Reach) -> LndConnection:
 
 
 def has_node_options(options: Reach) -> bool:
-    """Return whether the operator said how to reach a node."""
-    return any(options[name] for name in NODE_OPTIONS)
+    """Return whether the operator said how to reach an LND."""
+    return options["network"] is not None or any(options[name] for name in LND_OPTIONS)

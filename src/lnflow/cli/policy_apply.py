@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
-from lnflow.cli.options import Reach, open_service, resolve_store
+from lnflow.cli.options import Reach, Target, resolve_store
 from lnflow.cli.policy_options import ACT_OPTION, DRY_OPTION, CompatibleCommand, common_options
-from lnflow.cli.policy_service import ask, node_service, policy_path, warn
+from lnflow.cli.policy_service import FeeCredentials, ask, node_service, policy_path, warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,9 +30,11 @@ def apply(
     config: str | None,
     compat: str | None,
     fee_macaroon_path: str | None,
+    fee_rune_file: str | None,
     database: str | None,
     node: str | None,
     settings: str | None,
+    lightning_dir: str | None,
     as_json: bool,
     act: bool,
     dry_run: bool,
@@ -41,16 +43,17 @@ def apply(
     **reach: Unpack[Reach],
 ) -> None:
     """Show what the file does to every channel; with --apply do it."""
-    target = resolve_store(database, node, settings)
+    target = resolve_store(database, node, settings, lightning_dir, reach)
+    fees = FeeCredentials(macaroon=fee_macaroon_path, rune=fee_rune_file)
     writes = act and not dry_run
     if advice:
-        opportunities = _opportunities(database, node, settings)
-        service = node_service(target, reach, config or "", compat, fee_macaroon_path)
+        opportunities = _opportunities(target)
+        service = node_service(target, reach, config or "", compat, fees)
         document = asyncio.run(ask(service, lambda s: s.apply_advice(opportunities, act=writes)))
     else:
         path = policy_path(target, config)
         warn(path, compat)
-        service = node_service(target, reach, path, compat, fee_macaroon_path)
+        service = node_service(target, reach, path, compat, fees)
         document = asyncio.run(ask(service, lambda s: s.apply(act=writes)))
     from lnflow.cli.policy_tables import draw_apply
     from lnflow.cli.printing import show
@@ -69,9 +72,11 @@ def test_channel(
     config: str | None,
     compat: str | None,
     fee_macaroon_path: str | None,
+    fee_rune_file: str | None,
     database: str | None,
     node: str | None,
     settings: str | None,
+    lightning_dir: str | None,
     as_json: bool,
     **reach: Unpack[Reach],
 ) -> None:
@@ -79,9 +84,9 @@ def test_channel(
 
     ID is a short channel id, a channel point or a peer.
     """
-    target = resolve_store(database, node, settings)
+    target = resolve_store(database, node, settings, lightning_dir, reach)
     path = policy_path(target, config)
-    service = node_service(target, reach, path, compat, fee_macaroon_path)
+    service = node_service(target, reach, path, compat, FeeCredentials(macaroon=fee_macaroon_path, rune=fee_rune_file))
     document = asyncio.run(ask(service, lambda s: s.test_channel(ident)))
     from lnflow.cli.policy_tables import draw_test_channel
     from lnflow.cli.printing import show
@@ -92,10 +97,11 @@ def test_channel(
         raise click.exceptions.Exit(1)
 
 
-def _opportunities(database: str | None, node: str | None, settings: str | None) -> Sequence[Opportunity]:
+def _opportunities(target: Target) -> Sequence[Opportunity]:
     from lnflow.advice.analyzing import Selection
+    from lnflow.service.opportunities import OpportunityService
     from lnflow.service.windows import WindowChoice
 
-    with open_service(database, node, settings) as service:
+    with OpportunityService.open(target.database, target.stored_name) as service:
         window = service.window(WindowChoice(hours=ADVICE_HOURS))
         return service.analyze(window, Selection(min_failures=3, min_missed_sat=100)).opportunities

@@ -9,7 +9,7 @@ import click
 
 from lnflow.cli.options import Reach, resolve_store
 from lnflow.cli.policy_options import DRY_OPTION, common_options
-from lnflow.cli.policy_service import node_service, policy_path
+from lnflow.cli.policy_service import FeeCredentials, node_service, policy_path
 
 
 @click.command("daemon")
@@ -28,9 +28,11 @@ def daemon(
     config: str | None,
     compat: str | None,
     fee_macaroon_path: str | None,
+    fee_rune_file: str | None,
     database: str | None,
     node: str | None,
     settings: str | None,
+    lightning_dir: str | None,
     as_json: bool,
     dry_run: bool,
     interval: float,
@@ -40,17 +42,19 @@ def daemon(
     """Apply the file again and again, and take back what hurts; ends at SIGINT or SIGTERM.
 
     Writes only with 'act = true' under [fees] in the settings, and not with --dry-run; one line a run on standard
-    error, for systemd.
+    error, for systemd.  On Core Lightning CLBOSS and feeadjuster are asked to leave alone the peers whose prices
+    it sets, until it ends.
     """
     from lnflow.cli.policy_runs import run_daemon
 
-    target = resolve_store(database, node, settings)
+    target = resolve_store(database, node, settings, lightning_dir, reach)
     path = policy_path(target, config)
     writes = target.settings.fees.act and not dry_run
     if not writes:
         why = "--dry-run is given" if dry_run else "the settings do not say 'act = true' under [fees]"
         click.echo(f"Nothing will be written: {why}.", err=True)
-    service = node_service(target, reach, path, compat, fee_macaroon_path)
+    fees = FeeCredentials(macaroon=fee_macaroon_path, rune=fee_rune_file)
+    service = node_service(target, reach, path, compat, fees, hand_over=writes)
     asyncio.run(
         run_daemon(
             service,

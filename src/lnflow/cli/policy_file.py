@@ -7,9 +7,9 @@ from typing import Unpack
 
 import click
 
-from lnflow.cli.options import Reach, has_node_options, json_option, node_options, resolve_store
+from lnflow.cli.options import LIGHTNING_DIR_OPTION, Reach, has_node_options, json_option, node_options, resolve_store
 from lnflow.cli.policy_options import COMPAT_OPTION, CONFIG_OPTION
-from lnflow.cli.policy_service import ask, node_service, policy_path, stored_service
+from lnflow.cli.policy_service import FeeCredentials, ask, node_service, policy_path, stored_service
 
 
 @click.command("check")
@@ -25,6 +25,7 @@ from lnflow.cli.policy_service import ask, node_service, policy_path, stored_ser
 )
 @click.option("--settings", metavar="FILE", help="Settings file (or LNFLOW_SETTINGS).")
 @click.option("--database", metavar="PATH", help="The store (or LNFLOW_DATABASE).")
+@LIGHTNING_DIR_OPTION
 @node_options
 @json_option
 def check(
@@ -34,19 +35,21 @@ def check(
     node: str | None,
     settings: str | None,
     database: str | None,
+    lightning_dir: str | None,
     as_json: bool,
     **reach: Unpack[Reach],
 ) -> None:
     """Validate FILE: every key, value, strategy and list, with line numbers.  Needs no node."""
     if node and file is None and config is None:
         file, node = node, ""  # `check --node FILE`
-    target = resolve_store(database, node or None, settings)
+    target = resolve_store(database, node or None, settings, lightning_dir, reach)
     path = policy_path(target, file or config)
     from lnflow.cli.policy_tables import draw_check
     from lnflow.cli.printing import show
 
-    if node is not None or has_node_options(reach):
-        document = asyncio.run(ask(node_service(target, reach, path, compat, None), lambda s: s.check()))
+    if node is not None or lightning_dir is not None or has_node_options(reach):
+        service = node_service(target, reach, path, compat, FeeCredentials())
+        document = asyncio.run(ask(service, lambda s: s.check()))
     else:
         document = asyncio.run(stored_service(target, path, compat).check())
     show(document, as_json, lambda console: draw_check(console, document))

@@ -7,12 +7,15 @@ from typing import Any, ClassVar, TypeVar
 
 import click
 
-from lnflow.cli.options import json_option, node_options
+from lnflow.cli.options import LIGHTNING_DIR_OPTION, json_option, node_options
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 FEE_OPTION = click.option(
     "--fee-macaroon-path", metavar="FILE", help="A macaroon that can change prices and nothing else."
+)
+RUNE_OPTION = click.option(
+    "--fee-rune-file", metavar="FILE", help="A rune for clnrest that can change prices and nothing else."
 )
 CONFIG_OPTION = click.option("-c", "--config", metavar="FILE", help="The policy file (default: [fees] policy).")
 COMPAT_OPTION = click.option(
@@ -26,12 +29,20 @@ STORE_OPTIONS = (
     click.option("--settings", metavar="FILE", help="Settings file (or LNFLOW_SETTINGS)."),
     click.option("--node", metavar="NAME", help="Which node, if the settings or the store have several."),
     click.option("--database", metavar="PATH", help="The store (or LNFLOW_DATABASE)."),
+    LIGHTNING_DIR_OPTION,
 )
+
+
+def stored_options(command: F) -> F:
+    """Add the store alone."""
+    for option in (json_option, *STORE_OPTIONS):
+        command = option(command)
+    return command
 
 
 def common_options(command: F) -> F:
     """Add the policy file, the node and the store."""
-    for option in (json_option, *STORE_OPTIONS, FEE_OPTION, COMPAT_OPTION, CONFIG_OPTION):
+    for option in (json_option, *STORE_OPTIONS, RUNE_OPTION, FEE_OPTION, COMPAT_OPTION, CONFIG_OPTION):
         command = option(command)
     return node_options(command)
 

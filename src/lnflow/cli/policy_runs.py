@@ -64,6 +64,9 @@ async def run_daemon(
 
 async def _run_once(service: PolicyService, *, act: bool, raw_days: int, as_json: bool) -> bool:
     pacing = Pacing(clock=service.clock)
+    if act and not service.history_is_read():
+        logger.warning("history is still being read: this run only shows")
+        act = False
     try:
         # judged first: what is taken back is in its cool-down when the file is applied again
         rolled_back = await service.rollback(act=act, pacing=pacing)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -39,18 +40,44 @@ def is_strict(compat: str | None) -> bool | None:
     return None if compat is None else compat == "strict"
 
 
-def node_service(
-    target: Target, reach: Reach, path: str, compat: str | None, fee_macaroon: str | None
-) -> AbstractAsyncContextManager[PolicyService]:
-    from lnflow.app import lnd_policy_service
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeeCredentials:
+    """What was given for changing prices: LND's macaroon, or the rune for clnrest.  A socket needs neither."""
 
+    macaroon: str | None = None
+    rune: str | None = None
+
+
+def node_service(
+    target: Target,
+    reach: Reach,
+    path: str,
+    compat: str | None,
+    fees: FeeCredentials,
+    *,
+    hand_over: bool = False,
+) -> AbstractAsyncContextManager[PolicyService]:
+    """Lend the engine over the node; `hand_over`: other programs that set prices are asked to let go meanwhile."""
+    from lnflow.app import cln_policy_service, lnd_policy_service
+
+    if target.reach.is_cln:
+        return cln_policy_service(
+            target.reach,
+            config=path,
+            database=target.database,
+            node_name=target.node_name,
+            stored_name=target.stored_name,
+            fee_rune_file=fees.rune or target.settings.fees.rune_file,
+            hand_over=hand_over,
+            strict=is_strict(compat),
+        )
     return lnd_policy_service(
         connection_of(target, reach),
         config=path,
         database=target.database,
         node_name=target.node_name,
         stored_name=target.stored_name,
-        fee_macaroon=fee_macaroon or target.settings.fees.macaroon_path,
+        fee_macaroon=fees.macaroon or target.settings.fees.macaroon_path,
         strict=is_strict(compat),
     )
 

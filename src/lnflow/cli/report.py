@@ -35,6 +35,7 @@ def command(
     database: str | None,
     node: str | None,
     settings: str | None,
+    lightning_dir: str | None,
     as_json: bool,
 ) -> None:
     """Write the whole analysis with channels and flows: to FILE, or to standard output.
@@ -42,7 +43,7 @@ def command(
     A FILE that ends in .json gets the JSON document, any other plain text.
     """
     choice = window_choice(hours, since, until, everything)
-    with open_service(database, node, settings) as service:
+    with open_service(database, node, settings, lightning_dir) as service:
         from lnflow.advice.analyzing import Selection
 
         selection = Selection(

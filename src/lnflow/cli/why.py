@@ -32,6 +32,7 @@ def command(
     database: str | None,
     node: str | None,
     settings: str | None,
+    lightning_dir: str | None,
     as_json: bool,
 ) -> None:
     """Show how the figure for one peer came about: layers, demands, chance and formulas.
@@ -39,7 +40,7 @@ def command(
     PEER is a public key, an alias, or an id of one of its channels (840000x12x1).
     """
     choice = window_choice(hours, since, until, everything)
-    with open_service(database, node, settings) as service:
+    with open_service(database, node, settings, lightning_dir) as service:
         document = service.why(service.window(choice), peer, cause)
     from lnflow.cli.printing import show
     from lnflow.cli.why_tables import draw_why

@@ -18,22 +18,22 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from lnflow.domain.causes import Outcome
 from lnflow.domain.channel import NodeInfo, Policy
 from lnflow.domain.errors import ConfigurationError, NodeRefused, NodeUnavailable, StoreError
 from lnflow.domain.htlc import Attempt
-from lnflow.domain.time import HOUR_NS, SECOND_NS, Clock
+from lnflow.domain.time import DAY_NS, SECOND_NS, Clock
 from lnflow.ingest.join import Joiner
 from lnflow.ingest.status import CollectorStatus, StreamState
+from lnflow.ingest.writer_thread import PRUNED_AT_ONCE
 from lnflow.nodes.cln.facts import NodeFacts, channel_policies, channel_state
 from lnflow.nodes.cln.forwards import Cursor, ForwardReader
 from lnflow.nodes.cln.history import Terms
-from lnflow.nodes.cln.ledger import Autoclean, LedgerCheck, autoclean, fees_collected_msat
+from lnflow.nodes.cln.ledger import LedgerCheck, autoclean, fees_collected_msat
 from lnflow.nodes.cln.live import LiveBatch, LiveForwards
 from lnflow.nodes.cln.reader import ClnReader
 from lnflow.nodes.cln.rows import attempt_of
 from lnflow.nodes.cln.rpc import ClnRpc
-from lnflow.store.attributions import AttributedHour
+from lnflow.store.attributions import AttributedHour, Told
 from lnflow.store.costs import PAYMENTS_CURSOR, WALLET_CURSOR
 from lnflow.store.history import StoreHistory
 from lnflow.store.reading import LIVE, StoreReader
@@ -60,6 +60,7 @@ class ClnTimes(Struct, frozen=True, kw_only=True):
     facts_s: float = 1800.0
     lease_s: float = 15.0
     ledger_s: float = 3600.0
+    prune_s: float = 3600.0
     backoff_first_s: float = 1.0
     backoff_most_s: float = 60.0
     breaker_opens_after: int = 5
@@ -87,8 +88,10 @@ class ClnCollector:
         *,
         times: ClnTimes | None = None,
         history_page: int = 5000,
+        raw_days: int | None = None,
         on_change: Callable[[], None] | None = None,
     ) -> None:
+        """`raw_days` is how long single attempts are kept (None: for ever); totals and demands always are."""
         self._rpc = rpc
         self._live = live
         self._writer = writer
@@ -96,6 +99,7 @@ class ClnCollector:
         self._times = times or ClnTimes()
         self._facts = NodeFacts(rpc)
         self._history = ForwardReader(rpc, clock, page_size=history_page)
+        self._raw_days = raw_days
         self._on_change = on_change or (lambda: None)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lnflow-writer")
         self._lease_ns = round(LEASES * self._times.lease_s * SECOND_NS)
@@ -119,8 +123,16 @@ class ClnCollector:
         finally:
             self.status.stream = StreamState.STOPPED
             self._on_change()
-            await asyncio.shield(self._written(lambda w: w.release_lease(self._holder)))
+            await asyncio.shield(self._written(self._finish))
             self._thread.shutdown()
+
+    def _finish(self, writer: StoreWriter) -> None:
+        """Let the next collector begin; then make the demands of late rows, since answers must not wait for it."""
+        try:
+            writer.release_lease(self._holder)
+            writer.upkeep(self._clock.now_ns())
+        except StoreError as exc:
+            logger.error("not stored at the end: cause=%s", exc)
 
     async def _collect(self, info: NodeInfo, cursor: Cursor) -> None:
         logger.info("collecting: node=%s alias=%s version=%s", info.pubkey, info.alias, info.version)
@@ -133,6 +145,7 @@ class ClnCollector:
             group.create_task(self._every(self._times.facts_s, self._read_costs), name="costs")
             group.create_task(self._every(self._times.ledger_s, self._check_ledger), name="ledger")
             group.create_task(self._every(self._times.lease_s, self._renew_lease), name="lease")
+            group.create_task(self._every(self._times.prune_s, self._prune), name="retention")
 
     async def _begin(self) -> Cursor:
         """Return where to go on: the stored cursor, or now on a first start (what was before is history)."""
@@ -233,9 +246,10 @@ class ClnCollector:
                 logger.info("history waits: down_to=%d cause=%s", status.history_down_to, exc)
                 await self._clock.sleep(random.uniform(0, 2 * self._times.backoff_first_s))
         status.history_down_to = 1
-        status.backfill_done = True
         await self._tolerate(self._cover_history)
+        status.backfill_done = True
         await self._tolerate(self._check_ledger)
+        await self._tolerate(self._prune)
         self._on_change()
 
     async def _store_history(self, facts: list[AttemptFacts], down_to: int) -> None:
@@ -252,7 +266,7 @@ class ClnCollector:
         cleaned = await autoclean(self._rpc)
         first_ns = await self._read(lambda store: store.span().first_ns)
         if await self._history.deleted():
-            if cleaned.failed_age_s is None:
+            if cleaned is None or cleaned.failed_age_s is None:
                 return
             kept_ns = since_ns - cleaned.failed_age_s * SECOND_NS
             first_ns = kept_ns if first_ns is None else max(first_ns, kept_ns)
@@ -263,7 +277,7 @@ class ClnCollector:
     async def _check_ledger(self) -> None:
         """Hold our sum of fees against the node's, once we have read what it had earned when we asked."""
         before = await fees_collected_msat(self._rpc)
-        if not await self._caught_up((await self._history.newest()).updated):
+        if not await self._caught_up():
             return
         until_ns = self._clock.now_ns() + SECOND_NS
         ours = await self._read(lambda store: sum(f.earned_msat for f in store.flows(0, until_ns)))
@@ -274,18 +288,31 @@ class ClnCollector:
             complete=self.status.backfill_done,
         )
         self.status.ledger = check
-        cleaned: Autoclean = await autoclean(self._rpc)
-        self.status.warning = cleaned.warning(self._times.backoff_most_s)
+        cleaned = await autoclean(self._rpc)
+        warning = None if cleaned is None else cleaned.warning(self._times.backoff_most_s)
+        if warning is not None and warning != self.status.warning:
+            logger.warning("%s", warning)
+        self.status.warning = warning
         if not check.holds:
             logger.warning("fees differ: ours_msat=%d node_msat=%d", check.ours_msat, check.node_before_msat)
 
-    async def _caught_up(self, updated: int) -> bool:
-        """Wait, not for ever, until the follower has stored up to this index."""
+    async def _caught_up(self) -> bool:
+        """Wait, not for ever, until the follower has stored what the node has now."""
+        newest = await self._history.newest()
         for _ in range(_LEDGER_LOOKS):
-            if (await self._cursor(UPDATED) or 0) >= updated:
+            created, updated = await self._cursor(CREATED) or 0, await self._cursor(UPDATED) or 0
+            if created >= newest.created and updated >= newest.updated:
                 return True
             await self._clock.sleep(_LEDGER_LOOK_S)
         return False
+
+    async def _prune(self) -> None:
+        """Delete single attempts beyond the retention: once everything was read, or old rows to come would be
+        taken for pruned ones."""
+        if self._raw_days is None or not self.status.backfill_done or not await self._caught_up():
+            return
+        before_ns = self._clock.now_ns() - self._raw_days * DAY_NS
+        await self._written(lambda w: w.prune_raw(before_ns, most=PRUNED_AT_ONCE))
 
     # -- facts of channels ------------------------------------------------------------------------------
 
@@ -391,13 +418,10 @@ class ClnCollector:
 
 def _attributed(batch: LiveBatch) -> list[AttributedHour]:
     """Sum up how sure the refusals of a page are; a row is refused when it is created, so each is told once."""
-    sums: dict[tuple[int, int], tuple[int, int]] = {}
+    told = Told()
     for attempt, confidence in zip(batch.attempts, batch.confidences, strict=True):
-        if attempt.outcome is Outcome.REFUSED:
-            key = ((attempt.arrived_ns or 0) // HOUR_NS, int(attempt.cause))
-            count, percent = sums.get(key, (0, 0))
-            sums[key] = (count + 1, percent + round(100 * confidence))
-    return [AttributedHour(*key, *told) for key, told in sums.items()]
+        told.add(attempt, confidence)
+    return told.hours()
 
 
 def _facts(attempts: list[Attempt]) -> list[AttemptFacts]:

@@ -14,10 +14,11 @@ from decimal import Decimal
 from lnflow.domain.causes import Outcome
 from lnflow.domain.htlc import Attempt
 from lnflow.ingest.files.items import ClnForward, ClnListing, ClnNotice, TermsChange
-from lnflow.nodes.cln.attribution import FRESH_NS, attributed
+from lnflow.nodes.cln.attribution import FRESH_NS, judged
 from lnflow.nodes.cln.history import NodeHistory
 from lnflow.nodes.cln.observer import remember
 from lnflow.nodes.cln.wire import ForwardRow, time_ns
+from lnflow.store.attributions import Told
 
 MOST_ROWS = 5_000  # rows that wait; each question goes through the HTLCs of a channel among them
 MOST_LISTED = 100_000  # channels in listings, about 30 MB
@@ -36,6 +37,8 @@ class ClnEvidence:
         self._rows: dict[_Key, ForwardRow] = {}
         self._refused: set[_Key] = set()
         self._in_history: set[_Key] = set()
+        self.told = Told()
+        """How sure what was told so far is."""
 
     def learn(self, seen: Evidence) -> None:
         """Take what was seen of the channels; terms of a channel that no listing showed yet are dropped."""
@@ -73,7 +76,12 @@ class ClnEvidence:
                 self._history.add_row(self._rows[key])
                 self._in_history.add(key)
         told = in_order[:count]
-        found = [attributed(self._rows[key], self._history) for key in told if key in self._refused]
+        found = []
+        for key in told:
+            if key in self._refused:
+                attempt, confidence = judged(self._rows[key], self._history)
+                self.told.add(attempt, confidence)
+                found.append(attempt)
         for key in told:
             del self._rows[key]
         self._refused.difference_update(told)

@@ -117,7 +117,7 @@ def import_paths(
             # A folder may hold anything; only a file that was named is missed when it cannot be read.
             report = FileReport(path=report.path, kind=SKIPPED, rejections=[])
         reports.append(report)
-    _write_attributed(writer, evidence.finish())
+    _tell_again(writer, evidence.finish(), evidence)
     if covered is not None:
         writer.cover(STATED, *covered, "stated by the operator")
     writer.upkeep(clock.now_ns())
@@ -134,13 +134,13 @@ def _place(file: Path | str) -> tuple[int, str]:
         return len(_ORDER), str(file)
 
 
-def _write_attributed(writer: StoreWriter, refused: Sequence[Attempt]) -> None:
+def _tell_again(writer: StoreWriter, refused: Sequence[Attempt], evidence: ClnEvidence) -> None:
     """Tell stored refusals of Core Lightning again, now with their cause."""
     joiner = Joiner()
     for attempt in refused:
         joiner.add_attempt(attempt)
     if len(joiner):
-        writer.write_batch(joiner.take())
+        writer.tell_again(joiner.take(), evidence.told.hours())
 
 
 def _import_file(
@@ -221,7 +221,7 @@ class _FileWriter:
                 if told:
                     self._flush()
                     self._wait()
-                    _write_attributed(self._writer, told)
+                    _tell_again(self._writer, told, self._evidence)
             elif isinstance(item, Attempt):
                 self._attempt(item)
             else:

@@ -105,6 +105,15 @@ class FeeWriter(Protocol):
     async def close(self) -> None: ...
 
 
+class FeeRehearsal(Protocol):
+    """Asking the node whether it would take a change; nothing is changed."""
+
+    async def rehearse(self, channel_point: str, old: Policy, new: Policy) -> str | None:
+        """Return why the node would refuse, None if it would accept."""
+
+    async def close(self) -> None: ...
+
+
 class NodeReader(Protocol):
     """Reading, with a credential that cannot spend."""
 

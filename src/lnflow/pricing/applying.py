@@ -14,7 +14,7 @@ from msgspec import Struct, structs
 from lnflow.domain.channel import ChannelState, Policy
 from lnflow.domain.errors import LnflowError, NodeRefused, NodeUnavailable
 from lnflow.domain.time import SECOND_NS
-from lnflow.nodes.port import FeeWriter, NodeReader
+from lnflow.nodes.port import FeeRehearsal, FeeWriter, NodeReader
 from lnflow.pricing.changes import PolicyValues, values_of
 from lnflow.pricing.decision import Action, Decision, StatusChange
 from lnflow.pricing.documents import WriteResult
@@ -103,6 +103,19 @@ async def apply(
             journal.complete(number, result, error, now_ns())
         results[point] = WriteResult(error=error, verified=result == DONE)
     return Applied(results=results, calls=calls)
+
+
+async def rehearse(changes: Sequence[Change], rehearsal: FeeRehearsal) -> dict[str, WriteResult]:
+    """Ask the node whether it would take the updates; return those that it would refuse, by channel point."""
+    refused = {}
+    for change in changes:
+        decision, ours = change.decision, change.facts.ours
+        if not decision.writes or decision.new in (None, decision.old) or not isinstance(ours, Policy):
+            continue
+        refusal = await rehearsal.rehearse(decision.channel_point, ours, with_values(ours, decision.new))
+        if refusal is not None:
+            refused[decision.channel_point] = WriteResult(error=refusal, verified=False)
+    return refused
 
 
 async def _write(change: Change, writer: FeeWriter, calls: Calls) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, structs
 
 from lnflow.domain.channel import Policy
+from lnflow.domain.lacks import Lacks
 from lnflow.pricing.facts import ChannelFacts, NodeFacts
 from lnflow.pricing.strategies.terms import Properties, Terms
 
@@ -92,6 +93,30 @@ def bounded_terms(terms: Terms, bounds: Bounds) -> Terms:
     return structs.replace(terms, fee_ppm=clamp(terms.fee_ppm, bounds.min_fee_ppm, bounds.max_fee_ppm))
 
 
+def possible_terms(
+    terms: Terms, old: PolicyValues, lacks: Lacks, deltas: Deltas, bounds: Bounds
+) -> tuple[Terms, list[str]]:
+    """Return the terms without what the node cannot set, and what of it was asked for, each with the reason."""
+    unmet = []
+    if lacks.inbound_fees is not None:
+        outbound_ppm = old.fee_ppm if terms.fee_ppm is None else terms.fee_ppm
+        base, ppm = _inbound(terms, old, outbound_ppm, deltas, bounds)
+        asked = [f"inbound_fee_ppm = {ppm}"] if ppm != old.inbound_fee_ppm else []
+        asked += [f"inbound_base_fee_msat = {base}"] if base != old.inbound_base_fee_msat else []
+        if asked:
+            unmet.append(f"{' and '.join(asked)} not set: {lacks.inbound_fees}")
+        terms = structs.replace(terms, inbound_fee_ppm=None, inbound_base_fee_msat=None, inbound_level_ppm=None)
+    if lacks.time_lock_delta is not None:
+        if terms.time_lock_delta not in (None, old.time_lock_delta):
+            unmet.append(f"time_lock_delta = {terms.time_lock_delta} not set: {lacks.time_lock_delta}")
+        terms = structs.replace(terms, time_lock_delta=None)
+    if lacks.disabling is not None:
+        if terms.disabled:
+            unmet.append(f"not disabled: {lacks.disabling}")
+        terms = structs.replace(terms, disabled=None)
+    return terms, unmet
+
+
 def new_values(
     terms: Terms,
     old: PolicyValues,
@@ -105,11 +130,11 @@ def new_values(
     """Return what would be written; equal to `old` if nothing is worth a write.
 
     A price that moves less than its delta stays, also when something else is written; `strict` lets it ride
-    along, as charge-lnd does.
+    along, as charge-lnd does.  The terms are `possible_terms`.
     """
     wanted_ppm = old.fee_ppm if terms.fee_ppm is None else terms.fee_ppm
     moves = wanted_ppm != old.fee_ppm and abs(wanted_ppm - old.fee_ppm) >= deltas.outbound_ppm
-    inbound_base, inbound_ppm = _inbound(terms, old, wanted_ppm if moves else old.fee_ppm, node, deltas, bounds)
+    inbound_base, inbound_ppm = _inbound(terms, old, wanted_ppm if moves else old.fee_ppm, deltas, bounds)
     new = PolicyValues(
         base_fee_msat=old.base_fee_msat if terms.base_fee_msat is None else terms.base_fee_msat,
         fee_ppm=wanted_ppm if moves else old.fee_ppm,
@@ -128,8 +153,8 @@ def new_values(
     return new
 
 
-def invalid(values: PolicyValues) -> str | None:
-    """Return why no node can hold these values, None if one can."""
+def invalid(values: PolicyValues, old: PolicyValues) -> str | None:
+    """Return why no node can hold what differs from `old`, None if one can."""
     ranges = (
         ("base_fee_msat", values.base_fee_msat, 0, MOST_PPM),
         ("fee_ppm", values.fee_ppm, 0, MOST_PPM),
@@ -140,18 +165,14 @@ def invalid(values: PolicyValues) -> str | None:
         ("max_htlc_msat", values.max_htlc_msat or 0, 0, MOST_HTLC_MSAT),
     )
     for name, value, lowest, highest in ranges:
-        if not lowest <= value <= highest:
+        if value != (getattr(old, name) or 0) and not lowest <= value <= highest:
             return f"{name} = {value} must be between {lowest} and {highest}"
     if values.max_htlc_msat is not None and values.max_htlc_msat < values.min_htlc_msat:
         return f"max_htlc_msat = {values.max_htlc_msat} must be at least min_htlc_msat = {values.min_htlc_msat}"
     return None
 
 
-def _inbound(
-    terms: Terms, old: PolicyValues, outbound_ppm: int, node: NodeFacts, deltas: Deltas, bounds: Bounds
-) -> tuple[int, int]:
-    if not node.inbound_fees:
-        return old.inbound_base_fee_msat, old.inbound_fee_ppm
+def _inbound(terms: Terms, old: PolicyValues, outbound_ppm: int, deltas: Deltas, bounds: Bounds) -> tuple[int, int]:
     base = old.inbound_base_fee_msat
     if terms.inbound_base_fee_msat is not None:
         base = terms.inbound_base_fee_msat

@@ -14,6 +14,7 @@ from lnflow.pricing.changes import (
     bounded_terms,
     invalid,
     new_values,
+    possible_terms,
     read_bounds,
     read_deltas,
     values_of,
@@ -36,7 +37,7 @@ class Action(Enum):
     SKIPPED = "skipped"
     """A criterion or a strategy could not be evaluated."""
     REFUSED = "refused"
-    """A guard held it back: which one stands in the reason."""
+    """A guard held it back, or the node has no such thing: the reason says which."""
     ERROR = "error"
 
 
@@ -234,10 +235,10 @@ def _decided(
             raise properties.bad(
                 f"min_{part} = {lowest} must be at most max_{part} = {highest}", "swap them", f"min_{part}"
             )
-    terms = bounded_terms(wanted.terms, bounds)
     old = values_of(ours)
+    terms, unmet = possible_terms(bounded_terms(wanted.terms, bounds), old, node.lacks, deltas, bounds)
     new = new_values(terms, old, channel, node, deltas, bounds, strict=file.strict)
-    problem = None if new == old else invalid(new)
+    problem = None if new == old else invalid(new, old)
     if problem is not None:
         raise properties.bad(f"strategy = {wanted.strategy}: {problem}")
     status = _status_change(terms, channel, ours, properties)
@@ -248,9 +249,12 @@ def _decided(
         reason += f"; {terms.fee_ppm} ppm differs by less than min_fee_ppm_delta = {deltas.outbound_ppm}"
     if new.time_lock_delta != old.time_lock_delta and terms.time_lock_delta != new.time_lock_delta:
         reason += f"; time_lock_delta raised to the node's minimum of {node.min_time_lock_delta}"
+    writes = new != old or status is not None
+    if unmet:
+        reason = f"{reason}; {'; '.join(unmet)}" if writes else f"{'; '.join(unmet)} (wanted by {reason})"
     return structs.replace(
         named,
-        action=Action.NONE if new == old and status is None else Action.UPDATE,
+        action=Action.UPDATE if writes else Action.REFUSED if unmet else Action.NONE,
         policy=wanted.policy,
         strategy=wanted.strategy,
         reason=reason,

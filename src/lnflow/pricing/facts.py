@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from lnflow.domain.channel import ChannelState, Policy
+from lnflow.domain.lacks import Lacks
 from lnflow.domain.scid import scid_block, scid_text
 
 
@@ -134,8 +135,8 @@ class NodeFacts(Struct, frozen=True, kw_only=True):
     synced_to_chain: bool | Unknown = NOT_LOADED
     feerates_sat_per_vb: Mapping[int, float | Unknown] = field(default_factory=dict)
     """On-chain fee rate by confirmation target in blocks."""
-    inbound_fees: bool = True
-    """The node knows inbound fees (LND 0.18 and later)."""
+    lacks: Lacks = Lacks()
+    """What the node cannot set per channel."""
     positive_inbound_fees: bool = False
     """The node accepts inbound fees above zero (LND: accept-positive-inbound-fees)."""
     min_time_lock_delta: int = 18

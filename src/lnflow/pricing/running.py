@@ -11,6 +11,7 @@ from msgspec import Struct
 from lnflow.domain.errors import ConfigurationError
 from lnflow.pricing.decision import Decision, decide_all
 from lnflow.pricing.dialect.policy_file import PolicyFile
+from lnflow.pricing.facts import ChannelFacts
 from lnflow.pricing.gathering.loading import LoadedFacts, load_facts
 from lnflow.pricing.gathering.sources import Sources
 from lnflow.pricing.guards import ChannelHistory, Guarded, Pipeline, guard_all
@@ -27,6 +28,11 @@ class Plan(Struct, frozen=True, kw_only=True):
     histories: Mapping[str, ChannelHistory]
     pipeline: Pipeline
     guarded: list[Guarded]
+
+    @property
+    def facts(self) -> Mapping[str, ChannelFacts]:
+        """By channel point."""
+        return {channel.channel_point: channel for channel in self.loaded.channels}
 
     @property
     def decisions(self) -> list[Decision]:

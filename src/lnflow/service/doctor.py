@@ -6,7 +6,7 @@ A check that fails ends its chain: what builds on it is not asked.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 from lnflow.advice.documents import Check, CheckStatus, DoctorDocument
@@ -33,28 +33,10 @@ async def examine(
 ) -> DoctorDocument:
     """Return all checks; never raises for what it is there to find."""
     node_checks, info = await _check_node(connect, clock)
-    return _document([*node_checks, *check_store(database, node_name, info, clock.now_ns())])
+    return doctor_document([*node_checks, *check_store(database, node_name, info, clock.now_ns())])
 
 
-async def examine_cln(
-    ask: Callable[[], Awaitable[NodeInfo]], database: Path, node_name: str | None, clock: Clock
-) -> DoctorDocument:
-    """Return the checks of a Core Lightning node, which has no macaroon, certificate or wallet to unlock."""
-    info = None
-    try:
-        info = await ask()
-    except (ConfigurationError, NodeUnavailable, NodeRefused) as exc:
-        remedy = "see that lightningd runs, and that --lightning-dir or the settings name it"
-        checks = [_failed("connection", exc, remedy)]
-    else:
-        name = f"Core Lightning answers: {info.alias or info.pubkey}"
-        checks = [
-            _ok("connection", name), _ok("version", info.version), _ok("network", info.network), _check_sync(info)
-        ]  # fmt: skip
-    return _document([*checks, *check_store(database, node_name, info, clock.now_ns())])
-
-
-def _document(checks: list[Check]) -> DoctorDocument:
+def doctor_document(checks: list[Check]) -> DoctorDocument:
     return DoctorDocument(ok=all(c.status != "fail" for c in checks), checks=checks)
 
 
@@ -63,12 +45,10 @@ async def _check_node(connect: Callable[[], LndConnection], clock: Clock) -> tup
         connection = connect()
         credentials = load_credentials(connection)
     except ConfigurationError as exc:
-        return [
-            _failed("credentials", exc, "mend what is said above; docs/how-to/connect-lnd.md has all options")
-        ], None
-    checks = [_ok("credentials", f"{connection.macaroon_path or 'lndconnect'}: can read and cannot spend")]
+        return [failed("credentials", exc, "mend what is said above; docs/how-to/connect-lnd.md has all options")], None
+    checks = [ok("credentials", f"{connection.macaroon_path or 'lndconnect'}: can read and cannot spend")]
     if connection.allow_spending_credential:
-        checks = [_warn("credentials", "a credential that can spend is allowed", "bake one that can only read")]
+        checks = [warn("credentials", "a credential that can spend is allowed", "bake one that can only read")]
     reader = LndReader(connection, clock=clock, start_patience_s=0, attempts=1)
     try:
         more, info = await _check_reachable(reader, connection, credentials, clock)
@@ -84,25 +64,25 @@ async def _check_reachable(
         state = await reader.get_state()
     except (NodeUnavailable, NodeRefused) as exc:
         remedy = "see that LND runs, and that --grpc-host and --cert-path are those of this LND"
-        return [_failed("connection", exc, remedy)], None
-    checks = [_ok("connection", f"LND answers at {connection.target}")]
+        return [failed("connection", exc, remedy)], None
+    checks = [ok("connection", f"LND answers at {connection.target}")]
     expiry = await _check_certificate(connection, clock.now_ns())
     if expiry is not None:
         checks.append(expiry)
     if state != READY:
         found = f"LND at {connection.target} {state_problem(state)}"
-        return [*checks, _fail("wallet", found, "unlock the wallet (lncli unlock), or wait until LND is up")], None
-    checks.append(_ok("wallet", "unlocked, and the server is active"))
+        return [*checks, fail("wallet", found, "unlock the wallet (lncli unlock), or wait until LND is up")], None
+    checks.append(ok("wallet", "unlocked, and the server is active"))
     try:
         info = await reader.node_info()
     except (NodeUnavailable, NodeRefused) as exc:
         remedy = "give a macaroon of this node with --macaroon-path"
-        return [*checks, _failed("macaroon", exc, remedy)], None
+        return [*checks, failed("macaroon", exc, remedy)], None
     checks += [
         _check_permissions(credentials),
         _check_version(info),
         _check_network(info, connection),
-        _check_sync(info),
+        check_sync(info),
     ]
     return checks, info
 
@@ -110,9 +90,9 @@ async def _check_reachable(
 def _check_permissions(credentials: Credentials) -> Check:
     missing = read_powers(credentials.macaroon).missing() if credentials.macaroon is not None else []
     if not missing:
-        return _ok("macaroon", "accepted; it allows every call lnflow reads with")
+        return ok("macaroon", "accepted; it allows every call lnflow reads with")
     calls = ", ".join(method.rpartition("/")[2] for method in missing)
-    return _warn(
+    return warn(
         "macaroon",
         f"accepted, but it does not allow {calls}",
         "bake one that does: 'lnflow doctor' with a macaroon that can spend prints the command",
@@ -122,36 +102,36 @@ def _check_permissions(credentials: Credentials) -> Check:
 def _check_version(info: NodeInfo) -> Check:
     if info.version_tuple < MIN_VERSION:
         least = ".".join(map(str, MIN_VERSION))
-        return _fail("version", f"LND {info.version}: lnflow needs {least} or later", "update LND")
+        return fail("version", f"LND {info.version}: lnflow needs {least} or later", "update LND")
     if info.version_tuple < FULL_VERSION:
-        return _warn(
+        return warn(
             "version",
             f"LND {info.version}: its history has no HTLC ids, so backfilled forwards are joined by amount and time",
             "update LND to 0.19.2 or later",
         )
     if info.version_tuple < BEST_VERSION:
-        return _warn(
+        return warn(
             "version",
             f"LND {info.version}: some payments end its event stream; lnflow reconnects at once and records the gap",
             "update LND to 0.21 or later",
         )
-    return _ok("version", f"LND {info.version}")
+    return ok("version", f"LND {info.version}")
 
 
 def _check_network(info: NodeInfo, connection: LndConnection) -> Check:
     if connection.network is not None and connection.network != info.network:
-        return _fail(
+        return fail(
             "network",
             f"the node is on {info.network}, not on {connection.network}",
             "give its --network, or another --grpc-host",
         )
-    return _ok("network", info.network)
+    return ok("network", info.network)
 
 
-def _check_sync(info: NodeInfo) -> Check:
+def check_sync(info: NodeInfo) -> Check:
     if not info.synced_to_chain:
-        return _warn("sync", f"not synced to the chain (block {info.block_height:,})", "wait until it has caught up")
-    return _ok("sync", f"synced to the chain at block {info.block_height:,}")
+        return warn("sync", f"not synced to the chain (block {info.block_height:,})", "wait until it has caught up")
+    return ok("sync", f"synced to the chain at block {info.block_height:,}")
 
 
 async def _check_certificate(connection: LndConnection, now_ns: int) -> Check | None:
@@ -161,29 +141,34 @@ async def _check_certificate(connection: LndConnection, now_ns: int) -> Check | 
         return None
     expires_ns = int(report.expires_at.timestamp()) * SECOND_NS
     if expires_ns - now_ns < CERTIFICATE_WARNING_NS:
-        return _warn(
+        return warn(
             "certificate",
             f"expires {iso_utc(expires_ns)}",
             "LND makes a new one at a restart when the old has expired, or with 'tlsautorefresh'",
         )
-    return _ok("certificate", f"valid until {iso_utc(expires_ns)}")
+    return ok("certificate", f"valid until {iso_utc(expires_ns)}")
 
 
-def check_store(database: Path, node_name: str | None, info: NodeInfo | None, now_ns: int) -> list[Check]:
+def check_store(
+    database: Path,
+    node_name: str | None,
+    info: NodeInfo | None,
+    now_ns: int,
+    remedy: str = "run 'lnflow monitor' beside the node",
+) -> list[Check]:
     """Return the checks of the store: does it open, is it this node's, how much of the last day is covered."""
-    remedy = "run 'lnflow monitor' beside the node"
     if not database.exists():
-        return [_warn("store", f"{database} does not exist yet", f"{remedy}; it makes the store")]
+        return [warn("store", f"{database} does not exist yet", f"{remedy}; it makes the store")]
     try:
         if node_name is None and info is not None:
-            node_name = _stored_name(database, info.pubkey)
+            node_name = stored_name(database, info.pubkey)
         with StoreReader(database, node_name) as store:
             size = store.size_report()
-            checks = [_ok("store", f"{database}: {_size_text(size)}")]
+            checks = [ok("store", f"{database}: {_size_text(size)}")]
             bound = store.node.pubkey
             if info is not None and bound is not None and bound != info.pubkey:
                 checks.append(
-                    _fail(
+                    fail(
                         "node",
                         f"{store.node.name!r} in the store is {bound}, the node at hand is {info.pubkey}",
                         "give the other node a name of its own with --node, or another --database",
@@ -193,12 +178,12 @@ def check_store(database: Path, node_name: str | None, info: NodeInfo | None, no
             checks.append(_check_coverage(covered_ns.covered_ns / DAY_NS, covered_ns.last_ns, remedy))
             return checks
     except ConfigurationError as exc:
-        return [_failed("store", exc, "choose a node of the store with --node")]
+        return [failed("store", exc, "choose a node of the store with --node")]
     except LnflowError as exc:
-        return [_failed("store", exc, "see the message; 'lnflow restore' puts a backup in place")]
+        return [failed("store", exc, "see the message; 'lnflow restore' puts a backup in place")]
 
 
-def _stored_name(database: Path, pubkey: str) -> str | None:
+def stored_name(database: Path, pubkey: str) -> str | None:
     """Return what the store calls the node at hand; None if it does not have it."""
     with StoreReader(database) as store:
         return next((node.name for node in store.nodes() if node.pubkey == pubkey), None)
@@ -214,28 +199,28 @@ def _size_text(size: dict[str, int]) -> str:
 
 def _check_coverage(share: float, last_ns: int | None, remedy: str) -> Check:
     if last_ns is None:
-        return _warn("coverage", "nobody has listened to the node yet: refusals cannot be known", remedy)
+        return warn("coverage", "nobody has listened to the node yet: refusals cannot be known", remedy)
     if share < LOW_COVERAGE:
         found = f"{share:.1%} of the last 24 hours is covered, last at {iso_utc(last_ns)}"
-        return _warn("coverage", found, f"{remedy}, and keep it running")
-    return _ok("coverage", f"{share:.1%} of the last 24 hours is covered")
+        return warn("coverage", found, f"{remedy}, and keep it running")
+    return ok("coverage", f"{share:.1%} of the last 24 hours is covered")
 
 
-def _failed(name: str, error: LnflowError, remedy: str) -> Check:
+def failed(name: str, error: LnflowError, remedy: str) -> Check:
     """Return a failed check from an error; what follows its first line (a command) is the remedy."""
     found, _, rest = str(error).partition("\n")
-    return _fail(name, found, rest.strip() or remedy)
+    return fail(name, found, rest.strip() or remedy)
 
 
-def _ok(name: str, found: str) -> Check:
+def ok(name: str, found: str) -> Check:
     return _check(name, "ok", found, None)
 
 
-def _warn(name: str, found: str, remedy: str) -> Check:
+def warn(name: str, found: str, remedy: str) -> Check:
     return _check(name, "warn", found, remedy)
 
 
-def _fail(name: str, found: str, remedy: str) -> Check:
+def fail(name: str, found: str, remedy: str) -> Check:
     return _check(name, "fail", found, remedy)
 
 

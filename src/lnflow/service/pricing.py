@@ -13,9 +13,10 @@ from lnflow.advice.documents import NodeDocument, Opportunity
 from lnflow.domain.channel import NodeInfo
 from lnflow.domain.errors import ConfigurationError, StoreError
 from lnflow.domain.time import Clock, iso_utc
-from lnflow.nodes.port import FeeFacts, FeeWriter, NodeReader
+from lnflow.ingest.cln_collector import DOWN_TO
+from lnflow.nodes.port import FeeFacts, FeeRehearsal, FeeWriter, NodeReader
 from lnflow.pricing.advised import advised
-from lnflow.pricing.applying import Applied, Calls, Change, apply
+from lnflow.pricing.applying import Applied, Calls, Change, apply, rehearse
 from lnflow.pricing.dialect.check import check, is_fit
 from lnflow.pricing.dialect.load import load_policy_file
 from lnflow.pricing.dialect.policy_file import PolicyFile
@@ -58,6 +59,7 @@ from lnflow.store.policy_daemon import DaemonState, load_daemon_state
 from lnflow.store.reading import StoreReader
 
 WriterMaker = Callable[[], FeeWriter]
+RehearsalMaker = Callable[[], FeeRehearsal]
 SHOWN_CHANGES = 200
 NO_RAILS = Rails()
 
@@ -76,6 +78,8 @@ class PolicyService:
     further: FeeFacts | None = None
     make_writer: WriterMaker | None = None
     """Called only when something is to be written."""
+    make_rehearsal: RehearsalMaker | None = None
+    """Asks the node, in a dry run, whether it would take the changes; None: it cannot tell."""
     strict: bool | None = None
     rails: Rails = NO_RAILS
     """The operator's, over those of the file."""
@@ -87,6 +91,12 @@ class PolicyService:
         return structs.replace(
             file, settings=structs.replace(file.settings, rails=tighter(self.rails, file.settings.rails))
         )
+
+    def history_is_read(self) -> bool:
+        """Return False while what was before the collector's start is still being read into the store."""
+        with ExitStack() as stack:
+            store = self._open_store(stack)
+            return store is None or (store.cursor(DOWN_TO) or 1) <= 1
 
     async def check(self) -> CheckDocument:
         """Return what is wrong with the file; with a reader also which channels each rule decides."""
@@ -116,9 +126,9 @@ class PolicyService:
         """Return what the file does to every channel; with `act` it is done, in one go without `pacing`."""
         file = self.load()
         plan = await self._plan(file)
-        applied = Applied(results={}, calls=Calls())
-        if act:
-            applied = await self._write(plan, pacing)
+        facts = plan.facts
+        changes = [Change(decision=d, facts=facts[d.channel_point]) for d in plan.decisions]
+        applied = await self._do(changes, plan.loaded.info, act=act, pacing=pacing)
         return ApplyDocument(
             dry_run=not act,
             config=self.config,
@@ -136,10 +146,8 @@ class PolicyService:
         pipeline = Pipeline(now_ns=now_ns, lnflow=True, rails=self._rails())
         guarded = guard_all(advised(opportunities, loaded.channels), histories, pipeline)
         facts = {c.channel_point: c for c in loaded.channels}
-        applied = Applied(results={}, calls=Calls())
-        if act:
-            changes = [Change(decision=g.decision, facts=facts[g.decision.channel_point]) for g in guarded]
-            applied = await self._send(changes, loaded.info)
+        changes = [Change(decision=g.decision, facts=facts[g.decision.channel_point]) for g in guarded]
+        applied = await self._do(changes, loaded.info, act=act)
         return ApplyDocument(
             dry_run=not act,
             config=self.config,
@@ -238,10 +246,19 @@ class PolicyService:
             store = self._open_store(stack)
             return await plan_run(file, self._sources(store, now_ns), self._past(), now_ns)
 
-    async def _write(self, plan: Plan, pacing: Pacing | None) -> Applied:
-        facts = {c.channel_point: c for c in plan.loaded.channels}
-        changes = [Change(decision=d, facts=facts[d.channel_point]) for d in plan.decisions]
-        return await self._send(changes, plan.loaded.info, pacing)
+    async def _do(
+        self, changes: Sequence[Change], info: NodeInfo, *, act: bool, pacing: Pacing | None = None
+    ) -> Applied:
+        """Write the changes, or without `act` ask the node whether it would take them, if it can tell."""
+        if act:
+            return await self._send(changes, info, pacing)
+        if self.make_rehearsal is None or not any(c.decision.writes for c in changes):
+            return Applied(results={}, calls=Calls())
+        rehearsal = self.make_rehearsal()
+        try:
+            return Applied(results=await rehearse(changes, rehearsal), calls=Calls())
+        finally:
+            await rehearsal.close()
 
     async def _send(self, changes: Sequence[Change], info: NodeInfo, pacing: Pacing | None = None) -> Applied:
         """The one way to the node: through the journal."""

@@ -7,6 +7,10 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from lnflow.domain.causes import Outcome
+from lnflow.domain.htlc import Attempt
+from lnflow.domain.time import HOUR_NS
+
 
 class AttributedHour(Struct, frozen=True, gc=False):
     """Refusals of one hour (since the epoch) whose cause was told: their number, and the sum of percents sure."""
@@ -15,6 +19,31 @@ class AttributedHour(Struct, frozen=True, gc=False):
     cause: int
     attempts: int
     percent: int
+
+
+class Told:
+    """Sums up how sure told refusals are; tell each of them once."""
+
+    def __init__(self) -> None:
+        self._sums: dict[tuple[int, int], tuple[int, int]] = {}
+
+    def add(self, attempt: Attempt, confidence: float) -> None:
+        """Take an attempt and how sure its cause is, 0-1; what was not refused needs no cause."""
+        if attempt.outcome is Outcome.REFUSED:
+            key = ((attempt.arrived_ns or 0) // HOUR_NS, int(attempt.cause))
+            count, percent = self._sums.get(key, (0, 0))
+            self._sums[key] = (count + 1, percent + round(100 * confidence))
+
+    def hours(self) -> list[AttributedHour]:
+        return [AttributedHour(*key, *told) for key, told in self._sums.items()]
+
+
+def replace(con: sqlite3.Connection, node_id: int, told: Iterable[AttributedHour]) -> None:
+    """Say the sums of these hours and causes anew: who reads saved files reads all of them, and may do so again."""
+    con.executemany(
+        "INSERT OR REPLACE INTO attribution_hour VALUES (?, ?, ?, ?, ?)",
+        [(node_id, t.hour, t.cause, t.attempts, t.percent) for t in told],
+    )
 
 
 def add(con: sqlite3.Connection, node_id: int, told: Iterable[AttributedHour]) -> None:

@@ -183,6 +183,14 @@ class StoreReader:
         """Return how long each channel's link is known to have been up."""
         return load_usability(self._con, self.node.node_id, since_ns, until_ns)
 
+    def cursor(self, name: str) -> int | None:
+        """Return how far a collector has read, None if it never did."""
+        with explained(self.path):
+            row = self._con.execute(
+                "SELECT value FROM cursor WHERE node_id = ? AND name = ?", (self.node.node_id, name)
+            ).fetchone()
+        return int(row[0]) if row else None
+
     def counters(self) -> dict[str, int]:
         """Return what was seen and counted but is no attempt: own payments, unknown messages, shed events."""
         rows = self._con.execute("SELECT name, value FROM counter WHERE node_id = ?", (self.node.node_id,))

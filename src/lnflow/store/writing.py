@@ -86,6 +86,15 @@ class StoreWriter:
         """
         return self._transact(lambda: self._write_batch(facts, counters, cursors, covered, attributed))
 
+    def tell_again(self, facts: Iterable[AttemptFacts], attributed: Iterable[AttributedHour]) -> None:
+        """Tell stored refusals again, now with their cause; how sure that is replaces what was said of those hours."""
+
+        def write() -> None:
+            self._batches.write(facts, self._raw_since_ns)
+            attributions.replace(self._con, self.node_id, attributed)
+
+        self._transact(write)
+
     def _write_batch(
         self,
         facts: Iterable[AttemptFacts],

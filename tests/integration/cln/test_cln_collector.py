@@ -16,6 +16,7 @@ import pytest
 from tests.integration.cln.network import Network, channel_id
 from tests.integration.cln.recorded import expected, recording
 from tests.integration.cln.schemas import RECORDINGS
+from tests.integration.cln.stored import Stored
 
 from lnflow.domain.causes import Cause
 from lnflow.domain.errors import ConfigurationError
@@ -85,26 +86,6 @@ async def until(reached: Callable[[], bool], seconds: float = 20) -> None:
     async with asyncio.timeout(seconds):
         while not reached():
             await asyncio.sleep(0.01)
-
-
-class Stored:
-    """What the store says over all time."""
-
-    def __init__(self, database: Path) -> None:
-        with StoreReader(database, "default") as store:
-            until_ns = SystemClock().now_ns() + 100 * HOUR_NS
-            flows = store.flows(0, until_ns)
-            self.fees_msat = sum(f.earned_msat for f in flows)
-            self.sourced_msat = sum(f.sourced_msat for f in flows)
-            self.settled = sum(f.out_settled for f in flows)
-            self.downstream = sum(f.out_downstream for f in flows)
-            self.pending = sum(f.in_pending for f in flows)
-            self.causes: dict[str, int] = {}
-            for row in store.refusals(0, until_ns):
-                self.causes[Cause(row.cause).text] = self.causes.get(Cause(row.cause).text, 0) + row.attempts
-            self.refused = sum(f.in_refused for f in flows)
-            self.covered = store.coverage(0, until_ns).intervals
-            self.channels = {c.channel_point: c for c in store.channels(until_ns)}
 
 
 def rebalance_fees_msat(database: Path) -> int:
@@ -227,7 +208,7 @@ async def test_stopped_in_the_middle_of_history_it_goes_on_from_there(
     server: SocketServer, network: Network, tmp_path: Path
 ) -> None:
     database = tmp_path / "store.sqlite"
-    for number in range(80):
+    for number in range(240):
         network.settled(network.bd, 1_000_000 + number)
     stops = 0
     while True:
@@ -235,7 +216,7 @@ async def test_stopped_in_the_middle_of_history_it_goes_on_from_there(
             before = collector.status.backfilled
             await until(lambda c=collector, b=before: c.status.backfill_done or c.status.backfilled > b + 10)  # type: ignore[misc]
             if collector.status.backfill_done:
-                await until(lambda n=stops: Stored(database).settled == 80 + n)  # type: ignore[misc]
+                await until(lambda n=stops: Stored(database).settled == 240 + n)  # type: ignore[misc]
                 break
         stops += 1
         network.settled(network.bc1, 5_000_000 + stops)  # while nobody listens
@@ -371,9 +352,9 @@ async def test_as_a_plugin_it_collects_and_answers(plugin: PluginHost, network: 
     status = await plugin_until(plugin, lambda s: s["attempts"] >= 16)
     assert status["status"]["stream"] == "streaming"
     assert (tmp_path / "lnflow" / "lnflow.sqlite").exists()
-    why = await ask(plugin, "lnflow-why", by="cause", hours=1)
-    counts = {row["cause"]: row["attempts"] for row in why["rows"]}
-    assert counts.get("link_not_eligible") == 4, why
+    refused = await ask(plugin, "lnflow-failures", by="cause", hours=1)
+    counts = {row["cause"]: row["attempts"] for row in refused["rows"]}
+    assert counts.get("link_not_eligible") == 4, refused
     assert all(counts.get(cause) == number for cause, number in wanted.items())
     analysis = await ask(plugin, "lnflow-analyze", hours="1")
     assert analysis["node"]["implementation"] == "cln"

@@ -22,7 +22,7 @@ from lnflow.domain.errors import ConfigurationError
 from lnflow.domain.htlc import Refused
 from lnflow.domain.scid import scid_text
 from lnflow.domain.time import HOUR_NS, Clock
-from lnflow.plugin import LnflowPlugin
+from lnflow.plugin.answers import LnflowPlugin
 from lnflow.service.opportunities import OpportunityService
 from lnflow.simulation.clock import SimulatedClock
 from lnflow.simulation.demo import Demo, Listening, Stage, World

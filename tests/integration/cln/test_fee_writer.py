@@ -8,9 +8,10 @@ from tests.integration.cln.network import Network, TestClock
 
 from lnflow.domain.channel import Policy
 from lnflow.domain.errors import NodeRefused, NodeUnavailable
+from lnflow.domain.lacks import CORE_LIGHTNING
 from lnflow.nodes.cln.controllers import FeeControllers, HandOver, find_controllers
 from lnflow.nodes.cln.facts import NodeFacts, channel_policies
-from lnflow.nodes.cln.fee_writer import NO_INBOUND, ClnFeeWriter, Written, unsupported
+from lnflow.nodes.cln.fee_writer import ClnFeeWriter, Written, unsupported
 from lnflow.nodes.cln.methods import FEE_METHODS
 from lnflow.nodes.cln.rest import RestRpc
 from lnflow.nodes.cln.socket import SocketRpc
@@ -115,7 +116,7 @@ async def test_what_the_node_does_not_have_is_named(network: Network, fees: Sock
     point = network.bd.channel_id
     old = await policy_of(fees, point)
     inbound = structs.replace(old, inbound_fee_ppm=-50)
-    assert await writer.write_policy(point, old, inbound) == NO_INBOUND
+    assert await writer.write_policy(point, old, inbound) == CORE_LIGHTNING.inbound_fees
     assert await writer.write_policy(point, old, structs.replace(inbound, fee_ppm=350)) is None
     assert network.bd.terms.fee_ppm == 350
     assert unsupported(old, structs.replace(inbound, time_lock_delta=144)) != []

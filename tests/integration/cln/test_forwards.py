@@ -302,6 +302,7 @@ async def test_autoclean_that_outruns_us_is_named(rpc: SocketRpc, network: Netwo
     assert await autoclean(rpc) == Autoclean(failed_age_s=None, settled_age_s=None)
     network.node.autoclean_age_s = {"failedforwards": 60}
     status = await autoclean(rpc)
+    assert status is not None
     assert status.failed_age_s == 60
     assert status.warning(unread_s=5) is None
     assert "60 s" in (status.warning(unread_s=60) or "")

@@ -69,20 +69,3 @@ async def test_a_directory_without_a_node_is_named(tmp_path: Path) -> None:
     assert code == 1
     assert "is lightningd running" in err
     assert "Traceback" not in err
-
-
-async def test_doctor_finds_the_node_and_says_when_it_does_not(
-    server: SocketServer, network: Network, tmp_path: Path
-) -> None:
-    database = str(tmp_path / "store.sqlite")
-    asked = ("doctor", "--json", "--database", database, "--lightning-dir")
-    code, out, err = await lnflow(*asked, str(tmp_path), home=tmp_path)
-    assert code == 0, err + out
-    checks = {check["name"]: check for check in json.loads(out)["checks"]}
-    assert checks["connection"]["found"].startswith("Core Lightning answers")
-    assert checks["version"]["status"] == "ok"
-
-    code, out, err = await lnflow(*asked, str(tmp_path / "nowhere"), home=tmp_path)
-    [connection, _] = json.loads(out)["checks"]
-    assert (code, connection["name"], connection["status"]) == (1, "connection", "fail")
-    assert "is lightningd running" in connection["found"]

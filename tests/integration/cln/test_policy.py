@@ -50,12 +50,11 @@ async def policies(server: SocketServer, network: Network, tmp_path: Path) -> As
     database = tmp_path / "store.sqlite"
     StoreWriter(database, "default").close()
     async with cln_policy_service(
-        NodeSettings(),
+        NodeSettings(lightning_dir=str(tmp_path)),
         config=str(config),
         database=database,
         node_name="default",
         stored_name=None,
-        lightning_dir=tmp_path,
     ) as service:
         yield service
 

@@ -11,10 +11,13 @@ import pytest
 from tests.builders import check_rollups, dump
 from tests.recordings import recorded
 
+from lnflow.advice.analyzing import Selection
 from lnflow.domain.causes import Cause
 from lnflow.domain.time import SystemClock
 from lnflow.ingest import cln_evidence
 from lnflow.ingest.importer import import_paths
+from lnflow.service.opportunities import OpportunityService
+from lnflow.service.windows import WindowChoice
 from lnflow.store.reading import StoreReader
 from lnflow.store.writing import StoreWriter
 
@@ -106,6 +109,16 @@ def test_saved_evidence_tells_every_cause(tmp_path: Path, recording: str) -> Non
             exact[name][1] += total["fee_msat"]
     assert {name: sums[0] for name, sums in found.items()} == dict(counts)
     assert {name: found[name][1:] for name in exact} == dict(exact)
+
+
+@pytest.mark.parametrize("recording", RECORDINGS)
+def test_each_cause_says_how_sure_it_is(tmp_path: Path, recording: str) -> None:
+    folder = recorded(recording)
+    imported(tmp_path / "s.sqlite", [folder / name for name in (*FACTS, *HEARD, EVERY_ROW)])
+    with OpportunityService.open(tmp_path / "s.sqlite") as service:
+        window = service.window(WindowChoice(hours=None, since=None, until=None, everything=True))
+        failures = service.analyze(window, Selection()).failures
+    assert all(row.confidence is not None and 0.4 <= row.confidence < 1 for row in failures)
 
 
 @pytest.mark.parametrize("recording", RECORDINGS)

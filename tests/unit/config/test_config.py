@@ -68,7 +68,7 @@ def test_the_option_wins_over_the_environment(tmp_path: Path) -> None:
         ("databse = 'x'", "unknown key 'databse': did you mean 'database'?"),
         ("[nodes.alice]\nmacaron_path = 'x'", "[nodes.alice]: unknown key 'macaron_path'"),
         ("[nodes.alice]\nmacaron_path = 'x'", "did you mean 'macaroon_path'?"),
-        ("[fees]\nzzz = 1", "[fees]: unknown key 'zzz' (known: act, policy, macaroon_path)"),
+        ("[fees]\nzzz = 1", "[fees]: unknown key 'zzz' (known: act, policy, macaroon_path, rune_file)"),
         ("[fees]\nact = 1", "Expected `bool`, got `int` - at `$.fees.act`"),
         ("[retention]\nraw_days = 0", "raw_days = 0 must be at least 1"),
         ("[rebalance]\nact = true", "makes none"),

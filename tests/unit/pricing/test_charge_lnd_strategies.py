@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.unit.pricing.builders import PEER, channel, decide_one, new, node, policy, rule
 
+from lnflow.domain.lacks import OLD_LND
 from lnflow.pricing.decision import Action, StatusChange
 from lnflow.pricing.facts import Balance, PeerFacts, Unknown
 
@@ -160,7 +161,7 @@ def test_the_inbound_delta_is_the_outbound_one_by_default() -> None:
 
 def test_an_old_lnd_has_no_inbound_fees() -> None:
     lines = ["inbound_fee_ppm = -9", "inbound_base_fee_msat = -9", "strategy = static"]
-    assert decide_one(rule(*lines), None, node(inbound_fees=False)).action is Action.NONE
+    assert decide_one(rule(*lines), None, node(lacks=OLD_LND)).action is Action.REFUSED
 
 
 def test_a_stored_delta_below_the_nodes_minimum_is_raised_with_any_write() -> None:

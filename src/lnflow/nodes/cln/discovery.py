@@ -12,29 +12,46 @@ from lnflow.nodes.cln.rpc import ClnRpc
 from lnflow.nodes.cln.socket import SocketRpc
 
 SOCKET = "lightning-rpc"
+STORE = "lnflow/lnflow.sqlite"
+"""Where the plugin keeps its store, from the network's directory on."""
 _NETWORK_DIRS = ("bitcoin", "testnet", "testnet4", "signet", "regtest", "litecoin")
 _READABLE_BY_OTHERS = stat.S_IRGRP | stat.S_IROTH
 
 
-def find_socket(lightning_dir: Path, network: str | None = None) -> Path:
-    """Return the socket: in the directory itself, or in that of the network; `ConfigurationError` says what is there.
+def find_network_dir(lightning_dir: Path, network: str | None = None) -> Path:
+    """Return the directory of the network: what was given, or the one in it that has a socket or else a store.
 
-    The only network with a socket is taken; with several, mainnet's (`bitcoin`) is.
+    With several the first is taken, mainnet's (`bitcoin`) before the others.  It need not exist.
     """
     folder = lightning_dir.expanduser()
     if network is not None:
-        name = "bitcoin" if network == "mainnet" else network
-        inner = folder / name
-        return (inner if inner.is_dir() else folder) / SOCKET
-    if (folder / SOCKET).exists():
-        return folder / SOCKET
-    found = [folder / name / SOCKET for name in _NETWORK_DIRS if (folder / name / SOCKET).exists()]
-    if not found:
-        raise ConfigurationError(
-            f"{folder}: no {SOCKET} here nor in {', '.join(_NETWORK_DIRS)}: is lightningd running, and is this its"
-            " lightning-dir?"
-        )
-    return found[0]
+        inner = folder / ("bitcoin" if network == "mainnet" else network)
+        return inner if inner.is_dir() else folder
+    places = [folder, *(folder / name for name in _NETWORK_DIRS)]
+    for file in (SOCKET, STORE):
+        for place in places:
+            if (place / file).exists():
+                return place
+    return folder
+
+
+def find_store(lightning_dir: Path, network: str | None = None) -> Path:
+    """Return where the plugin keeps its store, whether or not it is there yet."""
+    return find_network_dir(lightning_dir, network) / STORE
+
+
+def find_socket(lightning_dir: Path, network: str | None = None) -> Path:
+    """Return the node's socket; `ConfigurationError` says where it was looked for."""
+    folder = lightning_dir.expanduser()
+    if folder.is_socket():  # where the node's config gives it another name
+        return folder
+    socket = find_network_dir(folder, network) / SOCKET
+    if socket.exists():
+        return socket
+    if not folder.is_dir():
+        raise ConfigurationError(f"{folder}: no such directory: give the lightning-dir of the node's config")
+    where = f"{socket.parent}" if network is not None else f"here nor in {', '.join(_NETWORK_DIRS)}"
+    raise ConfigurationError(f"{folder}: no {SOCKET} {where}: is lightningd running, and is this its lightning-dir?")
 
 
 def read_rune(path: Path) -> str:

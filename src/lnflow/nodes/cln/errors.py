@@ -14,6 +14,10 @@ class OutcomeUnknown(NodeUnavailable):
     """The request went out and no answer came: it may have been done.  Look before repeating a write."""
 
 
+class NodeTooOld(NodeRefused):
+    """The node's version cannot page its forwards."""
+
+
 class RpcRefused(NodeRefused):
     """The node answered with a JSON-RPC error; `code` is the node's own number."""
 

@@ -112,7 +112,7 @@ def channel_state(channel: PeerChannel) -> ChannelState | None:
         initiator=channel.opener == "local",
         private=channel.private is True,
         active=is_usable(channel),
-        max_pending_msat=_capped(channel.their_max_htlc_value_in_flight_msat),
+        max_pending_msat=_most_in_flight(channel, total),
         total_sent_sat=None if channel.out_fulfilled_msat is None else msat(channel.out_fulfilled_msat) // 1000,
         total_received_sat=None if channel.in_fulfilled_msat is None else msat(channel.in_fulfilled_msat) // 1000,
         pending=pending,
@@ -192,6 +192,14 @@ def _policy(side: GossipSide) -> Policy:
         min_htlc_msat=msat(side.htlc_minimum_msat),
         max_htlc_msat=msat(side.htlc_maximum_msat),
     )
+
+
+def _most_in_flight(channel: PeerChannel, total_msat: int) -> int | None:
+    """What no HTLC that leaves can exceed: the peer's cap, or all but the reserve, to which `htlcmax` is cut too."""
+    caps = [_capped(channel.their_max_htlc_value_in_flight_msat)]
+    reserve = optional_msat(channel.their_reserve_msat)
+    caps.append(None if reserve is None else total_msat - reserve)
+    return min((cap for cap in caps if cap is not None), default=None)
 
 
 def _capped(value: int | str | None) -> int | None:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from lnflow.domain.channel import Policy
 from lnflow.domain.errors import NodeUnavailable
+from lnflow.domain.lacks import CORE_LIGHTNING
 from lnflow.domain.time import SECOND_NS, Clock
 from lnflow.nodes.cln.errors import METHOD_NOT_FOUND, OutcomeUnknown, RpcRefused
 from lnflow.nodes.cln.history import Terms
@@ -22,9 +23,6 @@ from lnflow.nodes.cln.wire import Msat, PeerChannel, msat, optional_msat
 logger = logging.getLogger(__name__)
 
 MOST_U32 = 2**32 - 1
-NO_INBOUND = "Core Lightning has no inbound fees"
-NO_TIME_LOCK = "Core Lightning has one cltv-delta for all channels (option cltv-delta), not one per channel"
-NO_SWITCH = "Core Lightning cannot disable a channel that stays open"
 
 
 class SetChannel(Struct, frozen=True):
@@ -125,7 +123,7 @@ class ClnFeeWriter:
 
     async def set_enabled(self, channel_point: str, enabled: bool) -> str | None:
         """Every channel is enabled while its peer is there; there is nothing to switch."""
-        return None if enabled else NO_SWITCH
+        return None if enabled else CORE_LIGHTNING.disabling
 
     async def close(self) -> None:
         await self._rpc.close()
@@ -178,14 +176,14 @@ class ClnFeeWriter:
 
 def unsupported(old: Policy, new: Policy) -> list[str]:
     """Return what the change asks for that this kind of node does not have."""
-    found = []
+    found: list[str | None] = []
     if (new.inbound_base_fee_msat, new.inbound_fee_ppm) != (old.inbound_base_fee_msat, old.inbound_fee_ppm):
-        found.append(NO_INBOUND)
+        found.append(CORE_LIGHTNING.inbound_fees)
     if new.time_lock_delta != old.time_lock_delta:
-        found.append(NO_TIME_LOCK)
+        found.append(CORE_LIGHTNING.time_lock_delta)
     if new.disabled != old.disabled:
-        found.append(NO_SWITCH)
-    return found
+        found.append(CORE_LIGHTNING.disabling)
+    return [text for text in found if text is not None]
 
 
 def _changes(old: Policy, new: Policy) -> dict[str, int]:

@@ -169,6 +169,15 @@ class ChannelHistory:
             return told.value
         return None if listed is None else listed.state
 
+    def see_terms(self, at_ns: int, terms: Terms) -> None:
+        """Take the terms of a listing; of a run of equal ones the first and the last tell everything."""
+        seen, line = PolicyChange(at_ns, terms, None, logged=False), self.policies.items
+        holds = len(line) > 1 and line[-2].terms == line[-1].terms == terms
+        if holds and not line[-1].logged and line[-1].at_ns <= at_ns:
+            line[-1] = seen
+        else:
+            self.policies.add(seen)
+
     def terms(self, at_ns: int) -> PolicyChange | None:
         """The terms in force; before our first listing those that it showed, unless a change was told between."""
         if (known := self.policies.before(at_ns)) is not None:
@@ -278,7 +287,12 @@ class NodeHistory:
             channel.snapshots.add(snapshot)
             channel.most_in_flight = max(channel.most_in_flight, snapshot.out_htlcs)
             if snapshot.terms is not None:
-                channel.policies.add(PolicyChange(at_ns, snapshot.terms, None, logged=False))
+                channel.see_terms(at_ns, snapshot.terms)
+
+    def forget_snapshots_before(self, at_ns: int) -> None:
+        """Drop older snapshots but the last of each channel."""
+        for channel in self._channels.values():
+            channel.snapshots.forget_before(at_ns)
 
     def add_policy(self, at_ns: int, channel_id: str, terms: Terms, grace_s: int | None) -> None:
         """Take a change of our terms at the time it was made."""

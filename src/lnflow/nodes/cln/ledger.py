@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from lnflow.domain.errors import NodeRefused
+from lnflow.nodes.cln.errors import METHOD_NOT_FOUND, RpcRefused
 from lnflow.nodes.cln.rpc import ClnRpc
 from lnflow.nodes.cln.wire import GetInfo, msat
 
@@ -74,7 +76,14 @@ async def fees_collected_msat(rpc: ClnRpc) -> int:
     return msat((await rpc.call("getinfo", {}, GetInfo)).fees_collected_msat)
 
 
-async def autoclean(rpc: ClnRpc) -> Autoclean:
-    """Ask the node what it deletes by itself."""
-    reply = (await rpc.call("autoclean-status", {}, _AutocleanReply)).autoclean
+async def autoclean(rpc: ClnRpc) -> Autoclean | None:
+    """Ask the node what it deletes by itself; None if it does not tell (the rune does not allow it)."""
+    try:
+        reply = (await rpc.call("autoclean-status", {}, _AutocleanReply)).autoclean
+    except RpcRefused as exc:
+        if exc.code == METHOD_NOT_FOUND:
+            return Autoclean(failed_age_s=None, settled_age_s=None)  # the plugin that would delete is switched off
+        return None
+    except NodeRefused:
+        return None
     return Autoclean(failed_age_s=reply.failedforwards.age_s, settled_age_s=reply.succeededforwards.age_s)

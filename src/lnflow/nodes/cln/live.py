@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from lnflow.domain.htlc import Attempt
-from lnflow.domain.time import SECOND_NS, Clock
+from lnflow.domain.time import MINUTE_NS, SECOND_NS, Clock
 from lnflow.nodes.cln.attribution import judged
 from lnflow.nodes.cln.facts import NodeFacts
 from lnflow.nodes.cln.failcodes import FailCode
@@ -27,6 +27,10 @@ logger = logging.getLogger(__name__)
 _NEED_A_LOOK = frozenset(
     {FailCode.TEMPORARY_CHANNEL_FAILURE, FailCode.UNKNOWN_NEXT_PEER, FailCode.TEMPORARY_NODE_FAILURE}
 )
+
+
+SNAPSHOTS_NS = 5 * MINUTE_NS
+"""How long a look is kept: at most 150 a channel, one every two seconds; each speaks for a minute."""
 
 
 class LiveBatch(Struct, frozen=True, kw_only=True):
@@ -65,6 +69,7 @@ class LiveForwards:
         self._looked_ns = self._clock.now_ns()
         self.history.add_snapshot(self._looked_ns, channels)
         self.history.forget_before(self._looked_ns)
+        self.history.forget_snapshots_before(self._looked_ns - SNAPSHOTS_NS)
         return channels
 
     async def follow(self, cursor: Cursor) -> AsyncIterator[LiveBatch]:

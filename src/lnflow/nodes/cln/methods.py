@@ -39,6 +39,10 @@ FEE_METHODS = frozenset(
 """Fee writes: our own channels' policies, and asking other fee plugins to leave a peer to us."""
 
 
+REHEARSAL_METHODS = FEE_METHODS - {"clboss-unmanage", "feeadjuster-toggle", "setchannel"}
+"""Asking whether a fee would be taken: nothing that changes anything."""
+
+
 def require_allowed(method: str, allowed: frozenset[str]) -> None:
     """Raise `NodeRefused` for a method outside the list."""
     if method not in allowed:

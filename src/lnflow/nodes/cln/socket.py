@@ -135,6 +135,10 @@ class SocketRpc:
             buffer += await self._read(method, reader)
             if len(buffer) > MAX_REPLY_BYTES:
                 raise NodeUnavailable(f"{method}: a reply of more than {MAX_REPLY_BYTES} bytes: refused")
+            if not buffer.lstrip().startswith(b"{"):
+                raise NodeUnavailable(
+                    f"{method}: the node's reply cannot be read, it is not JSON: {bytes(buffer[:40])!r}"
+                )
             if not buffer.endswith((b"}", b"}\n", b"}\n\n")):
                 continue
             try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from lnflow.domain.errors import NodeRefused
+from lnflow.nodes.cln.errors import NodeTooOld
 
 VersionTuple = tuple[int, int, int]
 FLOOR: VersionTuple = (23, 11, 0)
@@ -26,13 +26,13 @@ def parse_version(text: str) -> VersionTuple:
 
 
 def require_floor(text: str) -> VersionTuple:
-    """Return the version; raise `NodeRefused` below the first one that can page its forwards (v23.11).
+    """Return the version; raise `NodeTooOld` below the first one that can page its forwards (v23.11).
 
     A version that cannot be read passes: what the node can do is seen when it is asked.
     """
     version = parse_version(text)
     if (0, 0, 0) < version < FLOOR:
-        raise NodeRefused(
+        raise NodeTooOld(
             f"Core Lightning {text} cannot page its forwards (listforwards index/start/limit came with"
             " v23.11): upgrade the node"
         )

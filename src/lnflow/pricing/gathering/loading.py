@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from msgspec import Struct
 
 from lnflow.domain.channel import ChannelPolicies, ChannelState, NodeInfo, Policy
+from lnflow.domain.lacks import lacks_of
 from lnflow.pricing.facts import ChannelFacts, NodeFacts, PeerFacts, PriceLevel, Unknown, age_in_blocks, balances_msat
 from lnflow.pricing.gathering.flows import Flows, load_flows
 from lnflow.pricing.gathering.money import Money, load_money
@@ -18,7 +19,7 @@ from lnflow.pricing.matching.charge_lnd import BLOCK_S
 from lnflow.pricing.matching.criteria import Needs
 
 LND = "lnd"
-INBOUND_SINCE, STRICT_DELTA_SINCE = (0, 18, 0), (0, 21, 0)
+STRICT_DELTA_SINCE = (0, 21, 0)
 
 
 class LoadedFacts(Struct, frozen=True, kw_only=True):
@@ -66,13 +67,12 @@ async def load_facts(sources: Sources, needs: Needs, now_ns: int, *, positive_in
         levels=load_price_levels(sources.store, needs, now_ns),
         cheapest=_two_cheapest(states, policies),
     )
-    is_lnd = info.implementation == LND
     node = NodeFacts(
         now_ns=now_ns,
         block_height=info.block_height,
         synced_to_chain=info.synced_to_chain,
         feerates_sat_per_vb=money.feerates,
-        inbound_fees=is_lnd and info.version_tuple >= INBOUND_SINCE,
+        lacks=lacks_of(info.implementation, info.version_tuple),
         positive_inbound_fees=positive_inbound,
         min_time_lock_delta=least_time_lock_delta(info),
     )

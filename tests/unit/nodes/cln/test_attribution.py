@@ -209,5 +209,6 @@ def test_memory_is_bounded_by_time() -> None:
     channel = history.channel("1x1x1")
     assert channel is not None
     assert len(channel.snapshots.items) <= 62
+    assert len(channel.policies.items) <= 2, "a price that holds is not listed again and again"
     assert len(channel.flights.items) <= 62
     assert len(history._flights) <= 62

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lnflow.domain.errors import ConfigurationError
-from lnflow.nodes.cln.discovery import connect, find_socket, read_rune
+from lnflow.nodes.cln.discovery import connect, find_socket, find_store, read_rune
 from lnflow.nodes.cln.methods import READ_METHODS
 from lnflow.nodes.cln.rest import RestRpc
 from lnflow.nodes.cln.socket import SocketRpc
@@ -49,3 +49,15 @@ def test_socket_or_clnrest(tmp_path: Path) -> None:
         connect(allowed=READ_METHODS, url="https://127.0.0.1:3010")
     with pytest.raises(ConfigurationError, match="no Core Lightning node"):
         connect(allowed=READ_METHODS)
+
+
+def test_the_store_is_found_beside_the_socket_or_where_one_is(tmp_path: Path) -> None:
+    """A running node decides; without one, a store that is there; else the directory that was given."""
+    assert find_store(tmp_path) == tmp_path / "lnflow" / "lnflow.sqlite"
+    for network in ("bitcoin", "regtest"):
+        (tmp_path / network / "lnflow").mkdir(parents=True)
+    (tmp_path / "regtest" / "lnflow" / "lnflow.sqlite").touch()
+    assert find_store(tmp_path) == tmp_path / "regtest" / "lnflow" / "lnflow.sqlite"
+    (tmp_path / "bitcoin" / "lightning-rpc").touch()
+    assert find_store(tmp_path) == tmp_path / "bitcoin" / "lnflow" / "lnflow.sqlite"
+    assert find_store(tmp_path, "regtest") == find_store(tmp_path / "regtest")

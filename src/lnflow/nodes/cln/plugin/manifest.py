@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -14,11 +14,15 @@ Progress = Callable[[int, int], None]
 
 
 class Option(Struct, frozen=True, kw_only=True):
-    """A setting in the node's config file or `plugin start`; without a default it is simply absent."""
+    """A setting in the node's config file or `plugin start`; without a default it is simply absent.
+
+    lightningd checks the value against `kind` and gives it to us as that.
+    """
 
     name: str
     description: str
-    default: str | None = None
+    kind: Literal["string", "int", "bool"] = "string"
+    default: str | int | bool | None = None
 
 
 class Method(Struct, frozen=True, kw_only=True):
@@ -50,7 +54,7 @@ def manifest(options: Sequence[Option], methods: Sequence[Method], subscriptions
     """Return the answer to `getmanifest`: dynamic, string ids, no hooks."""
     return {
         "options": [
-            {"name": o.name, "type": "string", "description": o.description}
+            {"name": o.name, "type": o.kind, "description": o.description}
             | ({} if o.default is None else {"default": o.default})
             for o in options
         ],
