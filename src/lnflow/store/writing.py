@@ -33,6 +33,8 @@ from lnflow.store.channels import UNKNOWN_CHANNEL, ChannelDictionary, proves_cha
 from lnflow.store.database import explained, open_writer, transaction
 from lnflow.store.demands import DemandKeeper
 from lnflow.store.rows import (
+    AMOUNT_IN,
+    AMOUNT_OUT,
     ARRIVED,
     HISTORY,
     IN_CHAN,
@@ -117,7 +119,11 @@ class StoreWriter:
     ) -> WriteReport:
         rows, again, has_no_id = self._stage(facts)
         report = WriteReport()
-        older = 0
+        older = told_twice = 0
+        if has_no_id:
+            staged = len(rows)
+            rows = _each_once(rows)
+            told_twice = staged - len(rows)
         if self._raw_since_ns is not None:
             staged = len(rows)
             rows = [row for row in rows if self._can_be_told(row, self._raw_since_ns)]
@@ -127,6 +133,7 @@ class StoreWriter:
             twins.match(self._con, self.node_id, rows, has_no_id)
         for row in again:  # one HTLC under two ids of its channel
             report.known += self._write_attempts([row]).known
+        report.known += told_twice
         for name, more_of_it in (counters or {}).items():
             self._con.execute(
                 "INSERT INTO counter VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
@@ -613,6 +620,19 @@ def _apart(rows: list[Row]) -> tuple[list[Row], list[Row]]:
         (again if row[IN_HTLC_ID] is not None and key in seen else first).append(row)
         seen.add(key)
     return first, again
+
+
+def _each_once(rows: list[Row]) -> list[Row]:
+    """Return the rows without those that repeat one without HTLC id: pages of a history may overlap."""
+    once: dict[Row, Row] = {}
+    for number, row in enumerate(rows):
+        *_, ordinal = row
+        if row[IN_HTLC_ID] is None and row[HISTORY] is not None:
+            key: Row = (row[IN_CHAN], row[OUT_CHAN], row[AMOUNT_IN], row[AMOUNT_OUT], row[HISTORY], ordinal)
+        else:
+            key = (number,)
+        once.setdefault(key, row)
+    return list(once.values())
 
 
 def _is_gone(holder: str) -> bool:
