@@ -76,3 +76,20 @@ def test_a_stream_that_was_closed_at_the_start_is_no_trouble(database: str, desc
         check=False,
     )
     assert run.returncode == 0
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize("arguments", [("analyze", "--all"), ("channels", "--all"), ("report", "--all"), ("doctor",)])
+def test_a_terminal_without_utf8_gets_plain_characters(
+    database: str, arguments: tuple[str, ...], encoding: str
+) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "lnflow", *arguments, database],
+        env={**os.environ, "PYTHONIOENCODING": encoding, "HOME": "/nowhere"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert b"Traceback" not in run.stderr
+    assert run.returncode == (1 if arguments == ("doctor",) else 0)  # it finds no node
+    assert run.stdout.decode(encoding)
