@@ -75,6 +75,39 @@ async def test_every_grouping_adds_up_to_the_same(imported: Lnflow, by: str) -> 
     assert sum(r["offered_fee_msat"] for r in document["rows"]) == sum(t["fee_msat"] for t in refused.values())
 
 
+def refusal(htlc_id: int, at_s: int) -> bytes:
+    """An event as LND prints it: 1,000 sat that were refused for lack of balance."""
+    event = {
+        "incoming_channel_id": str(840_000 << 40),
+        "outgoing_channel_id": str(840_001 << 40),
+        "incoming_htlc_id": str(htlc_id),
+        "timestamp_ns": str(at_s * 10**9),
+        "event_type": "FORWARD",
+        "link_fail_event": {
+            "info": {"incoming_amt_msat": "1001000", "outgoing_amt_msat": "1000000"},
+            "wire_failure": "TEMPORARY_CHANNEL_FAILURE",
+            "failure_detail": "INSUFFICIENT_BALANCE",
+        },
+    }
+    return json.dumps(event).encode() + b"\n"
+
+
+@pytest.mark.parametrize(("length_s", "inside"), [(1200, 2), (12_000, 20), (5_400, 9)])
+async def test_an_hour_that_the_window_cuts_counts_what_lies_inside(
+    lnflow: Lnflow, tmp_path: Path, length_s: int, inside: int
+) -> None:
+    log, hour_s = tmp_path / "events.jsonl", 1_790_000_000 // 3600 * 3600
+    log.write_bytes(b"".join(refusal(n, hour_s + 600 * n) for n in range(40)))
+    await lnflow("import", str(log))
+    since_s = hour_s + 1000
+    rows = (
+        await lnflow("failures", f"--since={since_s}", f"--until={since_s + length_s}", "--by=hour", "--json")
+    ).document["rows"]
+    assert sum(r["attempts"] for r in rows) == inside
+    assert [r["failure_rate"] for r in rows] == [1.0] * len(rows)
+    assert len({r["hour"] for r in rows}) == len(rows)
+
+
 async def test_channels_earn_together_what_the_node_earned(imported: Lnflow) -> None:
     channels = (await imported("channels", "--all", "--json")).document["channels"]
     income = expected()["settled"]["fee_msat"]
