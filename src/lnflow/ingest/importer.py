@@ -49,6 +49,7 @@ from lnflow.ingest.files.reading import Reading, read
 from lnflow.ingest.files.recognise import FileKind
 from lnflow.ingest.files.source import files_below, open_source
 from lnflow.ingest.join import Joiner, Ordinals
+from lnflow.ingest.misdated import EARLIEST_NS, LATEST_NS, misdated
 from lnflow.nodes.cln.observer import PeerSeen
 from lnflow.nodes.lnd.records import GraphEdge, ReportedFees
 from lnflow.store.costs import PAYMENTS_CURSOR
@@ -189,24 +190,32 @@ class _FileWriter:
         report.rows_read += chunk.rows
         for rejected in chunk.rejected:
             self._reject(rejected)
-        add, coverage = self._joiner.add, self._coverage
-        if _EVENTS.issuperset(map(type, chunk.items)):  # the hot path: a chunk of an event log
-            events = cast("list[HtlcEvent]", chunk.items)
-            times = [event.at_ns for event in events]
-            if times:
-                coverage.instant(min(times))
-                coverage.instant(max(times))
-            for event in events:
-                add(event)
-        else:
+        if not (_EVENTS.issuperset(map(type, chunk.items)) and self._take_events(cast("list[HtlcEvent]", chunk.items))):
             self._take_mixed(chunk)
         if self._joiner.events >= BATCH_EVENTS:
             self._flush()
 
+    def _take_events(self, events: list[HtlcEvent]) -> bool:
+        """Take a chunk of an event log, which is the hot path; False if one of them needs a look of its own."""
+        times = [event.at_ns for event in events]
+        if times:
+            earliest_ns, latest_ns = min(times), max(times)
+            if earliest_ns < EARLIEST_NS or latest_ns >= LATEST_NS:
+                return False
+            self._coverage.instant(earliest_ns)
+            self._coverage.instant(latest_ns)
+        add = self._joiner.add
+        for event in events:
+            add(event)
+        return True
+
     def _take_mixed(self, chunk: Chunk) -> None:
         coverage = self._coverage
         for position, item in zip(chunk.positions, chunk.items, strict=True):
-            if isinstance(item, (Subscribed, StreamEnded)):
+            wrong = misdated(item)
+            if wrong is not None:
+                self._reject(Rejected(position, wrong))
+            elif isinstance(item, (Subscribed, StreamEnded)):
                 coverage.boundary(item)
             elif isinstance(item, PaymentPart):
                 self._payment(item, position)

@@ -108,6 +108,23 @@ async def test_an_hour_that_the_window_cuts_counts_what_lies_inside(
     assert len({r["hour"] for r in rows}) == len(rows)
 
 
+@pytest.mark.parametrize("wrong_s", [0, 1_790_000, 4_200_000_000])
+async def test_a_time_that_cannot_be_is_rejected_and_covers_nothing(
+    lnflow: Lnflow, tmp_path: Path, wrong_s: int
+) -> None:
+    log = tmp_path / "events.jsonl"
+    log.write_bytes(b"".join(refusal(n, 1_790_000_000 + 600 * n) for n in range(7)) + refusal(7, wrong_s))
+    result = await lnflow("import", "--json", str(log))
+    assert result.code == 1
+    [file] = result.document["files"]
+    assert (file["new"], file["rejected"]) == (7, 1)
+    assert file["rejections"][0]["line"] == 8
+    assert "its time is" in file["rejections"][0]["reason"]
+    document = (await lnflow("analyze", *EVERYTHING)).document
+    assert document["attempts"]["total"] == 7
+    assert document["covered_s"] == pytest.approx(3600, abs=1)
+
+
 async def test_channels_earn_together_what_the_node_earned(imported: Lnflow) -> None:
     channels = (await imported("channels", "--all", "--json")).document["channels"]
     income = expected()["settled"]["fee_msat"]
