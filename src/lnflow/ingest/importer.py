@@ -48,8 +48,8 @@ from lnflow.ingest.files.items import (
 from lnflow.ingest.files.reading import Reading, read
 from lnflow.ingest.files.recognise import FileKind
 from lnflow.ingest.files.source import files_below, open_source
+from lnflow.ingest.impossible import EARLIEST_NS, LATEST_NS, impossible
 from lnflow.ingest.join import Joiner, Ordinals
-from lnflow.ingest.misdated import EARLIEST_NS, LATEST_NS, misdated
 from lnflow.nodes.cln.observer import PeerSeen
 from lnflow.nodes.lnd.records import GraphEdge, ReportedFees
 from lnflow.store.costs import PAYMENTS_CURSOR
@@ -212,7 +212,7 @@ class _FileWriter:
     def _take_mixed(self, chunk: Chunk) -> None:
         coverage = self._coverage
         for position, item in zip(chunk.positions, chunk.items, strict=True):
-            wrong = misdated(item)
+            wrong = impossible(item)
             if wrong is not None:
                 self._reject(Rejected(position, wrong))
             elif isinstance(item, (Subscribed, StreamEnded)):

@@ -75,7 +75,7 @@ async def test_every_grouping_adds_up_to_the_same(imported: Lnflow, by: str) -> 
     assert sum(r["offered_fee_msat"] for r in document["rows"]) == sum(t["fee_msat"] for t in refused.values())
 
 
-def refusal(htlc_id: int, at_s: int) -> bytes:
+def refusal(htlc_id: int, at_s: int, amount_in_msat: int = 1_001_000) -> bytes:
     """An event as LND prints it: 1,000 sat that were refused for lack of balance."""
     event = {
         "incoming_channel_id": str(840_000 << 40),
@@ -84,7 +84,7 @@ def refusal(htlc_id: int, at_s: int) -> bytes:
         "timestamp_ns": str(at_s * 10**9),
         "event_type": "FORWARD",
         "link_fail_event": {
-            "info": {"incoming_amt_msat": "1001000", "outgoing_amt_msat": "1000000"},
+            "info": {"incoming_amt_msat": str(amount_in_msat), "outgoing_amt_msat": "1000000"},
             "wire_failure": "TEMPORARY_CHANNEL_FAILURE",
             "failure_detail": "INSUFFICIENT_BALANCE",
         },
@@ -123,6 +123,23 @@ async def test_a_time_that_cannot_be_is_rejected_and_covers_nothing(
     document = (await lnflow("analyze", *EVERYTHING)).document
     assert document["attempts"]["total"] == 7
     assert document["covered_s"] == pytest.approx(3600, abs=1)
+
+
+async def test_amounts_that_cannot_be_are_rejected_and_burst_no_sum(lnflow: Lnflow, tmp_path: Path) -> None:
+    log, history = tmp_path / "events.jsonl", tmp_path / "fwdinghistory.json"
+    amounts = [1_001_000, *[2**63 - 1] * 3, *[10**15] * 3]
+    log.write_bytes(b"".join(refusal(n, 1_790_000_000 + n, amount) for n, amount in enumerate(amounts)))
+    row = {"chan_id_in": "1", "chan_id_out": "2", "amt_out_msat": "1000"}
+    rows = [
+        {**row, "timestamp_ns": str(1_790_000_000 * 10**9 + n), "amt_in_msat": str(a)} for n, a in enumerate(amounts)
+    ]
+    history.write_text(json.dumps({"forwarding_events": rows}))
+    result = await lnflow("import", "--json", str(log), str(history))
+    assert result.code == 1
+    assert [(f["new"], f["rejected"]) for f in result.document["files"]] == [(4, 3), (4, 3)]
+    document = (await lnflow("analyze", *EVERYTHING)).document
+    assert document["attempts"]["failed_here"] == 4
+    assert document["totals"]["naive_missed_msat"] == 1_000 + 3 * (10**15 - 1_000_000)
 
 
 async def test_channels_earn_together_what_the_node_earned(imported: Lnflow) -> None:
