@@ -159,7 +159,9 @@ def _import_file(
                 sink.finish(reading)
             return report
     except InputError as exc:
-        return FileReport(path=str(file), kind="", rejected=1, rejections=[Rejected(0, str(exc))])
+        return FileReport(
+            path=str(file), kind="", rejected=1, rejections=[Rejected(0, str(exc).removeprefix(f"{file}: "))]
+        )
 
 
 class _FileWriter:

@@ -168,7 +168,7 @@ def _explain(path: Path, text: str) -> str:
         "file is not a database": "it is not an lnflow database: choose another file with --database",
         "attempt to write a readonly database": "the file or its folder cannot be written: check permissions",
         "unable to open database file": "the file or its folder cannot be opened: check the path and permissions",
-        "database disk image is malformed": "it is damaged: restore a backup ('lnflow restore')",
+        "malformed": "it is damaged: restore a backup ('lnflow restore')",
         "disk I/O error": "the disk failed or is full: check it, then try again",
     }
     for sign, remedy in known.items():

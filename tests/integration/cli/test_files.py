@@ -125,6 +125,18 @@ async def test_a_time_that_cannot_be_is_rejected_and_covers_nothing(
     assert document["covered_s"] == pytest.approx(3600, abs=1)
 
 
+async def test_an_element_of_one_long_line_is_told_by_its_place(lnflow: Lnflow, tmp_path: Path) -> None:
+    history = tmp_path / "fwdinghistory.json"
+    row = {"timestamp": "1790000000", "chan_id_in": "1", "chan_id_out": "2", "amt_in_msat": "2", "amt_out_msat": "1"}
+    history.write_text(json.dumps({"forwarding_events": [row, row, {**row, "chan_id_in": "x"}]}))
+    missing = tmp_path / "missing.json"
+    files = (await lnflow("import", "--json", str(history), str(missing))).document["files"]
+    assert [(r["line"], r["element"]) for f in files for r in f["rejections"]] == [(1, 3), (None, None)]
+    told = (await lnflow("import", str(history), str(missing))).out.decode()
+    assert f"{history}:1, element 3: " in told
+    assert f"{missing}: cannot be opened" in told
+
+
 async def test_amounts_that_cannot_be_are_rejected_and_burst_no_sum(lnflow: Lnflow, tmp_path: Path) -> None:
     log, history = tmp_path / "events.jsonl", tmp_path / "fwdinghistory.json"
     amounts = [1_001_000, *[2**63 - 1] * 3, *[10**15] * 3]
@@ -252,6 +264,7 @@ async def test_bad_lines_are_named_the_rest_is_kept_and_the_exit_code_says_so(ln
     ("arguments", "code", "says"),
     [
         (("analyze",), 1, "no database at"),
+        (("export", "--raw=out", "--hours=3"), 2, "--raw writes the whole history"),
         (("analyze", "--hours=3", "--since=2020-01-01"), 2, "give one of them"),
         (("analyze", "--all", "--hours=3"), 2, "leave out --hours"),
         (("analyze", "--since=yesterday"), 2, "--since: 'yesterday' is not a time"),
