@@ -93,6 +93,12 @@ def _more_outbound(finding: Finding, sources: Sequence[ChannelFacts], covered_s:
         return _investigate(finding, "The refused amounts are not known: nothing to size a rebalance by.")
     room_msat = channel.remote_msat
     amount_sat = -(-(wanted_msat if room_msat is None else min(wanted_msat, room_msat)) // 1000)
+    if not covered_s:
+        return _investigate(
+            finding,
+            "More outbound balance would serve this; what it would earn in a month cannot be told, since none of the "
+            "window is covered.",
+        )
     max_ppm = int(gain_of(finding, amount_sat * 1000, covered_s) * PPM / (amount_sat * 1000)) if amount_sat else 0
     if not max_ppm:
         return _investigate(

@@ -125,6 +125,17 @@ async def test_a_time_that_cannot_be_is_rejected_and_covers_nothing(
     assert document["covered_s"] == pytest.approx(3600, abs=1)
 
 
+async def test_a_log_of_one_event_covers_nothing_and_is_analysed_all_the_same(lnflow: Lnflow, tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    log.write_bytes(refusal(1, 1_790_000_000))
+    assert (await lnflow("import", str(log))).code == 0
+    for command in ("analyze", "report"):
+        result = await lnflow(command, *EVERYTHING)
+        assert result.code == 0, result.err
+        [found] = result.document["opportunities"]
+        assert (found["recommendation"]["type"], found["per_month_msat"]) == ("investigate", None)
+
+
 async def test_an_element_of_one_long_line_is_told_by_its_place(lnflow: Lnflow, tmp_path: Path) -> None:
     history = tmp_path / "fwdinghistory.json"
     row = {"timestamp": "1790000000", "chan_id_in": "1", "chan_id_out": "2", "amt_in_msat": "2", "amt_out_msat": "1"}
