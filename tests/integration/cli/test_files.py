@@ -216,6 +216,41 @@ async def test_a_backup_brings_back_what_was_there(imported: Lnflow, tmp_path: P
     assert (await imported("analyze", *EVERYTHING)).out == before.out
 
 
+async def test_a_restore_can_be_taken_back(imported: Lnflow, tmp_path: Path) -> None:
+    """What is kept is never written over, least of all while it is restored."""
+    saved, before = tmp_path / "saved.sqlite", await imported("analyze", *EVERYTHING)
+    other = Lnflow(tmp_path / "other")
+    other.home.mkdir()
+    await other("import", str(RECORDING / "fwdinghistory.json"))
+    assert (await other("backup", str(saved))).code == 0
+    kept = Path(f"{imported.database}.before-restore")
+    for backup, told in ((saved, kept), (saved, Path(f"{kept}-2")), (kept, Path(f"{kept}-3"))):
+        result = await imported("restore", str(backup))
+        assert result.code == 0, result.err
+        assert f"{told}\n" in result.err
+    assert (await imported("analyze", *EVERYTHING)).out == before.out
+
+
+@pytest.mark.parametrize("rest", [0.3, 1.0])
+async def test_a_backup_takes_the_place_of_a_damaged_database(imported: Lnflow, tmp_path: Path, rest: float) -> None:
+    """Cut off, or with pages overwritten: what is left is kept as it is."""
+    saved, before = tmp_path / "saved.sqlite", await imported("analyze", *EVERYTHING)
+    assert (await imported("backup", str(saved))).code == 0
+    content = bytearray(imported.database.read_bytes())
+    del content[int(len(content) * rest) :]
+    if rest == 1.0:
+        for page in range(4096, len(content), 4096):
+            content[page : page + 100] = b"\xff" * 100
+    imported.database.write_bytes(content)
+    told = await imported("analyze", *EVERYTHING)
+    assert (told.code, told.out) == (1, b"")
+    assert "restore a backup" in told.err
+    result = await imported("restore", str(saved))
+    assert result.code == 0, result.err
+    assert Path(f"{imported.database}.before-restore").read_bytes() == content
+    assert (await imported("analyze", *EVERYTHING)).out == before.out
+
+
 async def test_a_file_that_is_no_backup_is_refused_and_nothing_changes(imported: Lnflow, tmp_path: Path) -> None:
     other = tmp_path / "other.sqlite"
     other.write_bytes(b"not a database at all, but long enough to be read as one" * 100)
