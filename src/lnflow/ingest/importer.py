@@ -94,6 +94,8 @@ class FileReport(Struct, kw_only=True):
     known: int = 0
     rejected: int = 0
     rejections: list[Rejected]
+    foreign: bool = False
+    """It says that it is of another node than the store's."""
 
 
 def import_paths(
@@ -107,19 +109,26 @@ def import_paths(
     """Import files and folders (`-` is standard input); `covered` states when the logs' node was listened to.
 
     What is good is stored whatever else is rejected; `StoreError` ends the run with what was committed kept.
+    A getinfo of another node ends it too: what stands beside it is that node's, and would never come apart again.
     """
     named = {str(path) for path in paths}
     files = [file for path in paths for file in files_below(path)]
     reports: list[FileReport] = []
     evidence = ClnEvidence()
+    foreign: str | None = None
     for file in sorted(files, key=_place):
+        if foreign is not None:
+            reason = f"not read: {foreign} is of another node, and so may this be"
+            reports.append(FileReport(path=str(file), kind="", rejected=1, rejections=[Rejected(0, reason)]))
+            continue
         report = _import_file(writer, file, clock, progress, evidence)
+        foreign = str(file) if report.foreign else None
         if report.kind == FileKind.UNKNOWN.value and str(file) not in named:
             # A folder may hold anything; only a file that was named is missed when it cannot be read.
             report = FileReport(path=report.path, kind=SKIPPED, rejections=[])
         reports.append(report)
     _write_attributed(writer, evidence.finish())
-    if covered is not None:
+    if covered is not None and foreign is None:
         writer.cover(STATED, *covered, "stated by the operator")
     writer.upkeep(clock.now_ns())
     return reports
@@ -299,6 +308,7 @@ class _FileWriter:
                     writer.bind_node(item, self._clock.now_ns())
                 except ConfigurationError as exc:
                     self._reject(Rejected(position, str(exc)))
+                    self._report.foreign = True
             case Aliases():
                 self._count(writer.write_aliases(item.names))
             case Coverage():

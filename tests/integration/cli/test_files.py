@@ -216,6 +216,21 @@ async def test_a_backup_brings_back_what_was_there(imported: Lnflow, tmp_path: P
     assert (await imported("analyze", *EVERYTHING)).out == before.out
 
 
+async def test_another_nodes_folder_is_refused_as_a_whole(imported: Lnflow, tmp_path: Path) -> None:
+    before = await imported("analyze", *EVERYTHING)
+    info = json.loads((RECORDING / "getinfo.json").read_bytes())
+    (tmp_path / "getinfo.json").write_text(json.dumps({**info, "identity_pubkey": "02" + "ab" * 32, "alias": "other"}))
+    (tmp_path / "events.jsonl").write_bytes(refusal(1, 1_790_000_000))
+    result = await imported("import", "--json", str(tmp_path / "events.jsonl"), str(tmp_path / "getinfo.json"))
+    assert result.code == 1
+    reasons = {Path(f["path"]).name: f["rejections"][0]["reason"] for f in result.document["files"]}
+    assert "give the other node a name of its own with --node" in reasons["getinfo.json"]
+    assert "is of another node" in reasons["events.jsonl"]
+    assert (await imported("analyze", *EVERYTHING)).out == before.out
+    named = await imported("import", "--json", "--node=other", str(tmp_path / "events.jsonl"))
+    assert named.document["totals"]["new"] == 1
+
+
 async def test_a_restore_can_be_taken_back(imported: Lnflow, tmp_path: Path) -> None:
     """What is kept is never written over, least of all while it is restored."""
     saved, before = tmp_path / "saved.sqlite", await imported("analyze", *EVERYTHING)
