@@ -292,7 +292,7 @@ async def test_the_table_is_exported_as_csv_json_and_parquet(imported: Lnflow, t
 
 
 async def test_a_report_is_written_as_text_or_json(imported: Lnflow, tmp_path: Path) -> None:
-    text, document = tmp_path / "report.txt", tmp_path / "report.json"
+    text, document = tmp_path / "report.txt", tmp_path / "report.JSON"
     assert (await imported("report", str(text), *EVERYTHING[:1], *EVERYTHING[2:])).code == 0
     assert (await imported("report", str(document), *EVERYTHING[:1], *EVERYTHING[2:])).code == 0
     assert "What B failed to earn" in text.read_text(encoding="utf-8")
