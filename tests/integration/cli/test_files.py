@@ -291,6 +291,19 @@ async def test_the_table_is_exported_as_csv_json_and_parquet(imported: Lnflow, t
     assert (number, fees) == (32, expected()["settled"]["fee_msat"])
 
 
+async def test_refusals_of_an_exported_table_are_never_imported_as_income(imported: Lnflow, tmp_path: Path) -> None:
+    table = tmp_path / "attempts.csv"
+    await imported("export", "--all", str(table))
+    again = Lnflow(tmp_path / "again")
+    again.home.mkdir()
+    result = await again("import", "--json", str(table))
+    [file] = result.document["files"]
+    assert (result.code, file["new"]) == (1, expected()["settled"]["count"])
+    assert "lnflow export --raw" in file["rejections"][0]["reason"]
+    settled = (await again("analyze", *EVERYTHING)).document["settled"]
+    assert settled["income_msat"] == expected()["settled"]["fee_msat"]
+
+
 async def test_a_report_is_written_as_text_or_json(imported: Lnflow, tmp_path: Path) -> None:
     text, document = tmp_path / "report.txt", tmp_path / "report.JSON"
     assert (await imported("report", str(text), *EVERYTHING[:1], *EVERYTHING[2:])).code == 0
