@@ -243,6 +243,8 @@ class AnalyzeDocument(Document, frozen=True, kw_only=True):
 class Rejection(Document, frozen=True, kw_only=True):
     line: int | None
     reason: str
+    element: int | None = None
+    """1-based place in its array, where lines mean little."""
 
 
 class ImportedFile(Document, frozen=True, kw_only=True):

@@ -28,6 +28,9 @@ from lnflow.store.writing import StoreWriter
 
 logger = logging.getLogger(__name__)
 
+CALLBACK_PATIENCE_S = 5.0
+"""How long callbacks that still run may take when the monitor stops."""
+
 EventCallback = Callable[[StreamEvent], Awaitable[None] | None]
 _EVERYTHING = Selection(min_failures=0, min_missed_sat=0)
 
@@ -114,8 +117,19 @@ class HTLCMonitor:
         try:
             await running
         finally:
-            if self._pending:
-                await asyncio.gather(*self._pending, return_exceptions=True)
+            await self._end_callbacks()
+
+    async def _end_callbacks(self) -> None:
+        """Let callbacks that run finish; one that does not is an error of the script, and ended."""
+        if not self._pending:
+            return
+        _, late = await asyncio.wait(self._pending, timeout=CALLBACK_PATIENCE_S)
+        for task in late:
+            task.cancel()
+        if late:
+            self.callback_errors += len(late)
+            logger.error("callbacks cancelled: they did not end within %g s: calls=%d", CALLBACK_PATIENCE_S, len(late))
+            await asyncio.wait(late)
 
     @property
     def is_monitoring(self) -> bool:

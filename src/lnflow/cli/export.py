@@ -47,6 +47,8 @@ def command(
     """Write the attempts of a window as a table to FILE, or to standard output; or everything with --raw."""
     if raw is not None and (file is not None or form is not None):
         raise click.UsageError("--raw writes files of its own into DIR: leave out FILE and --format")
+    if raw is not None and (hours is not None or since is not None or until is not None):
+        raise click.UsageError("--raw writes the whole history: leave out --hours, --since and --until")
     choice = window_choice(hours, since, until, everything)
     from lnflow.service.opportunities import OpportunityService
     from lnflow.store.history import StoreHistory

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import sys
 from importlib import import_module
 
 import click
 
+from lnflow.cli.text import in_plain_characters
 from lnflow.domain.errors import LnflowError
 
 # name: (module with a `command`, what it does); in the order of a first visit.
@@ -89,6 +92,7 @@ def cli() -> None:
 def main(args: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 misused."""
     _open_closed_streams()
+    _write_what_can_be_written()
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what goes wrong is said once, in our words
     try:
         cli.main(args=args, prog_name="lnflow")
@@ -109,6 +113,14 @@ def _open_closed_streams() -> None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+
+
+def _write_what_can_be_written() -> None:
+    """A terminal of another character set gets plain characters, never an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower().replace("-", "") != "utf8":
+            codecs.register_error("lnflow", in_plain_characters)
+            stream.reconfigure(errors="lnflow")
 
 
 def _discard_output() -> None:

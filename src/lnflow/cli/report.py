@@ -60,5 +60,5 @@ def command(
     if file is None:
         show(document, as_json, lambda console: draw_report(console, document))
     else:
-        as_text = file.suffix != ".json" and not as_json
+        as_text = file.suffix.lower() != ".json" and not as_json
         write_file(file, report_text(document).encode() if as_text else encode(document))

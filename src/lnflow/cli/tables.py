@@ -194,6 +194,7 @@ def draw_import(console: Console, document: ImportDocument) -> None:
     for file in document.files:
         for rejection in file.rejections:
             place = safe(file.path, 200) + (f":{rejection.line}" if rejection.line is not None else "")
+            place += f", element {rejection.element}" if rejection.element is not None else ""
             console.print(f"{place}: {safe(rejection.reason, 300)}", markup=False, style="red", soft_wrap=True)
     totals = document.totals
     speed = f", {document.rows_per_s:,.0f} rows/s" if document.rows_per_s is not None else ""

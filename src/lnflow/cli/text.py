@@ -32,6 +32,24 @@ def peer_name(alias: str | None, pubkey: str | None) -> str:
     return safe(alias) or (f"{pubkey[:10]}…" if pubkey else "unknown")
 
 
+_PLAIN = {"–": "-", "—": "-", "−": "-", "…": "...", "·": "|", "×": "x", "→": "->", "✔": "ok", "✘": "!!"}
+
+
+def in_plain_characters(error: UnicodeError) -> tuple[str, int]:
+    """Say with fewer characters what standard output cannot take: an error handler for `codecs`.
+
+    >>> in_plain_characters(UnicodeEncodeError("ascii", "1–2 café", 1, 2, ""))
+    ('-', 2)
+    """
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    encodable = (
+        _PLAIN.get(c) or unicodedata.normalize("NFKD", c).encode("ascii", "ignore").decode() or "?"
+        for c in error.object[error.start : error.end]
+    )
+    return "".join(encodable), error.end
+
+
 def when(iso: str | None) -> str:
     """Return an ISO time for reading, to the minute.
 

@@ -1,8 +1,14 @@
-"""Amount classes: settle chance depends strongly on size, so evidence is kept by class."""
+"""Amounts: what none exceeds, and their classes.
+
+Settle chance depends strongly on size, so evidence is kept by class.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_right
+
+MOST_MSAT = (1 << 50) - 1
+"""11,259 BTC: more than all channels of Lightning hold, and thousands of such amounts still fit into a stored sum."""
 
 # Upper bounds, sat: coarse where payments are rare, fine where they are frequent.  Part of the store's
 # schema: a change needs a migration that makes the size rollup again.

@@ -23,6 +23,10 @@ class StoreError(LnflowError):
     """The database cannot be read or written (locked, full disk, damaged, from a newer lnflow)."""
 
 
+class StoreDamaged(StoreError):
+    """The database's content is broken: only a backup helps."""
+
+
 class StoreRefused(StoreError):
     """The database works but will not have these data (a sum that overflows, a number too large)."""
 

@@ -48,6 +48,7 @@ from lnflow.ingest.files.items import (
 from lnflow.ingest.files.reading import Reading, read
 from lnflow.ingest.files.recognise import FileKind
 from lnflow.ingest.files.source import files_below, open_source
+from lnflow.ingest.impossible import EARLIEST_NS, LATEST_NS, impossible
 from lnflow.ingest.join import Joiner, Ordinals
 from lnflow.nodes.cln.observer import PeerSeen
 from lnflow.nodes.lnd.records import GraphEdge, ReportedFees
@@ -93,6 +94,8 @@ class FileReport(Struct, kw_only=True):
     known: int = 0
     rejected: int = 0
     rejections: list[Rejected]
+    foreign: bool = False
+    """It says that it is of another node than the store's."""
 
 
 def import_paths(
@@ -106,19 +109,26 @@ def import_paths(
     """Import files and folders (`-` is standard input); `covered` states when the logs' node was listened to.
 
     What is good is stored whatever else is rejected; `StoreError` ends the run with what was committed kept.
+    A getinfo of another node ends it too: what stands beside it is that node's, and would never come apart again.
     """
     named = {str(path) for path in paths}
     files = [file for path in paths for file in files_below(path)]
     reports: list[FileReport] = []
     evidence = ClnEvidence()
+    foreign: str | None = None
     for file in sorted(files, key=_place):
+        if foreign is not None:
+            reason = f"not read: {foreign} is of another node, and so may this be"
+            reports.append(FileReport(path=str(file), kind="", rejected=1, rejections=[Rejected(0, reason)]))
+            continue
         report = _import_file(writer, file, clock, progress, evidence)
+        foreign = str(file) if report.foreign else None
         if report.kind == FileKind.UNKNOWN.value and str(file) not in named:
             # A folder may hold anything; only a file that was named is missed when it cannot be read.
             report = FileReport(path=report.path, kind=SKIPPED, rejections=[])
         reports.append(report)
     _tell_again(writer, evidence.finish(), evidence)
-    if covered is not None:
+    if covered is not None and foreign is None:
         writer.cover(STATED, *covered, "stated by the operator")
     writer.upkeep(clock.now_ns())
     return reports
@@ -158,7 +168,9 @@ def _import_file(
                 sink.finish(reading)
             return report
     except InputError as exc:
-        return FileReport(path=str(file), kind="", rejected=1, rejections=[Rejected(0, str(exc))])
+        return FileReport(
+            path=str(file), kind="", rejected=1, rejections=[Rejected(0, str(exc).removeprefix(f"{file}: "))]
+        )
 
 
 class _FileWriter:
@@ -189,23 +201,30 @@ class _FileWriter:
         report.rows_read += chunk.rows
         for rejected in chunk.rejected:
             self._reject(rejected)
-        coverage = self._coverage
-        if _EVENTS.issuperset(map(type, chunk.items)):  # the hot path: a chunk of an event log
-            events = cast("list[HtlcEvent]", chunk.items)
-            times = [event.at_ns for event in events]
-            if times:
-                coverage.instant(min(times))
-                coverage.instant(max(times))
-            self._joiner.add_all(events)
-        else:
+        if not (_EVENTS.issuperset(map(type, chunk.items)) and self._take_events(cast("list[HtlcEvent]", chunk.items))):
             self._take_mixed(chunk)
         if self._joiner.events >= BATCH_EVENTS:
             self._flush()
 
+    def _take_events(self, events: list[HtlcEvent]) -> bool:
+        """Take a chunk of an event log, which is the hot path; False if one of them needs a look of its own."""
+        times = [event.at_ns for event in events]
+        if times:
+            earliest_ns, latest_ns = min(times), max(times)
+            if earliest_ns < EARLIEST_NS or latest_ns >= LATEST_NS:
+                return False
+            self._coverage.instant(earliest_ns)
+            self._coverage.instant(latest_ns)
+        self._joiner.add_all(events)
+        return True
+
     def _take_mixed(self, chunk: Chunk) -> None:
         coverage = self._coverage
         for position, item in zip(chunk.positions, chunk.items, strict=True):
-            if isinstance(item, (Subscribed, StreamEnded)):
+            wrong = impossible(item)
+            if wrong is not None:
+                self._reject(Rejected(position, wrong))
+            elif isinstance(item, (Subscribed, StreamEnded)):
                 coverage.boundary(item)
             elif isinstance(item, PaymentPart):
                 self._payment(item, position)
@@ -287,6 +306,7 @@ class _FileWriter:
                     writer.bind_node(item, self._clock.now_ns())
                 except ConfigurationError as exc:
                     self._reject(Rejected(position, str(exc)))
+                    self._report.foreign = True
             case Aliases():
                 self._count(writer.write_aliases(item.names))
             case Coverage():

@@ -19,7 +19,7 @@ def import_document(reports: Sequence[FileReport], took_s: float) -> ImportDocum
                 new=r.new,
                 known=r.known,
                 rejected=r.rejected,
-                rejections=[Rejection(line=x.line or None, reason=x.reason) for x in r.rejections],
+                rejections=[Rejection(line=x.line or None, element=x.element, reason=x.reason) for x in r.rejections],
             )
             for r in reports
         ],

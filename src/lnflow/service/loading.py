@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from lnflow.analysis.facts import (
     ChannelFacts,
     ChannelFlow,
@@ -24,7 +26,7 @@ from lnflow.analysis.facts import (
     WishFacts,
 )
 from lnflow.domain.causes import Cause, Circumstance, Outcome
-from lnflow.domain.time import SECOND_NS
+from lnflow.domain.time import HOUR_NS, SECOND_NS
 from lnflow.service.protocols import FailureStatsStore
 from lnflow.store.records import FlowRow, RefusalRow, StoredChannel, Usability
 
@@ -223,9 +225,16 @@ def load_pairs(store: FailureStatsStore, window: Window) -> tuple[list[FailureFa
 
 
 def load_hours(store: FailureStatsStore, window: Window) -> tuple[list[FailureFacts], list[FailureFacts]]:
-    """Return refusals and what was passed on by hour."""
+    """Return refusals and what was passed on by hour; of an hour that the window cuts, what lies inside of it."""
+    since_ns, until_ns = window.since_ns, window.until_ns
+    first_ns, last_ns = -(-since_ns // HOUR_NS) * HOUR_NS, until_ns // HOUR_NS * HOUR_NS
     refused, passed = [], []
-    for r in store.hours(window.since_ns, window.until_ns):
+    for a, b in [(since_ns, until_ns)] if first_ns > last_ns else [(since_ns, first_ns), (last_ns, until_ns)]:
+        if a < b:
+            hour = a // HOUR_NS
+            refused += [structs.replace(f, hour=hour) for f in refusals_by_channel(store.refusals(a, b))]
+            passed += [structs.replace(f, hour=hour) for f in passed_on_by_channel(store.flows(a, b))]
+    for r in store.hours(first_ns, last_ns) if first_ns < last_ns else ():
         if r.cause:
             refused.append(
                 FailureFacts(

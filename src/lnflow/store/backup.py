@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+from itertools import chain, count
 from pathlib import Path
 
-from lnflow.domain.errors import StoreError
+from lnflow.domain.errors import StoreDamaged, StoreError
 from lnflow.domain.time import iso_utc
 from lnflow.store.database import explained, migrations, open_reader, open_writer
 
@@ -50,12 +51,7 @@ def restore(saved: Path, database: Path, now_ns: int) -> Path | None:
     if database.exists() and os.path.samefile(saved, database):
         raise StoreError(f"{saved} is the database itself: name the backup")
     _check(saved)
-    kept: Path | None = None
-    if database.exists():
-        _refuse_if_collecting(database, now_ns)
-        kept = database.with_name(database.name + _BEFORE)
-        kept.unlink(missing_ok=True)
-        backup(database, kept)
+    kept = _keep(database, now_ns) if database.exists() else None
     source = open_reader(saved)
     # SQLite's own copy replaces the content in one transaction: readers see the old or the new state.
     target = open_writer(database)
@@ -65,6 +61,21 @@ def restore(saved: Path, database: Path, now_ns: int) -> Path | None:
     finally:
         target.close()
         source.close()
+    return kept
+
+
+def _keep(database: Path, now_ns: int) -> Path:
+    """Keep the present content under a name of its own, never one that holds something; return it."""
+    names = (f"{database.name}{_BEFORE}{number}" for number in chain([""], (f"-{n}" for n in count(2))))
+    kept = next(path for name in names if not (path := database.with_name(name)).exists())
+    try:
+        _refuse_if_collecting(database, now_ns)
+        backup(database, kept)
+    except StoreDamaged:  # it cannot be copied: keep the very files, for whoever can mend them
+        with explained(database):
+            for end in ("-wal", "-shm", ""):
+                with contextlib.suppress(FileNotFoundError):
+                    database.with_name(database.name + end).rename(kept.with_name(kept.name + end))
     return kept
 
 
@@ -90,7 +101,7 @@ def _check(path: Path) -> None:
                 raise StoreError(f"{path} was written by a newer lnflow (schema {version}): update")
             [verdict] = con.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
-                raise StoreError(f"{path} is damaged: {verdict}")
+                raise StoreDamaged(f"{path} is damaged: {verdict}")
         finally:
             con.close()
 
@@ -98,7 +109,8 @@ def _check(path: Path) -> None:
 def _refuse_if_collecting(database: Path, now_ns: int) -> None:
     con = open_reader(database)
     try:
-        row = con.execute("SELECT holder, until_ns FROM lease WHERE until_ns > ? LIMIT 1", (now_ns,)).fetchone()
+        with explained(database):
+            row = con.execute("SELECT holder, until_ns FROM lease WHERE until_ns > ? LIMIT 1", (now_ns,)).fetchone()
     finally:
         con.close()
     if row is not None:

@@ -9,6 +9,8 @@ from lnflow.store import attempts, twins
 from lnflow.store.channels import UNKNOWN_CHANNEL, ChannelDictionary, proves_channel
 from lnflow.store.demands import DemandKeeper
 from lnflow.store.rows import (
+    AMOUNT_IN,
+    AMOUNT_OUT,
     ARRIVED,
     HISTORY,
     IN_CHAN,
@@ -46,7 +48,11 @@ class BatchWriter:
         """Store facts; what is older than the single rows that are kept is only counted."""
         rows, again, has_no_id = self._stage(facts)
         report = WriteReport()
-        older = 0
+        older = told_twice = 0
+        if has_no_id:
+            staged = len(rows)
+            rows = _each_once(rows)
+            told_twice = staged - len(rows)
         if raw_since_ns is not None:
             staged = len(rows)
             rows = [row for row in rows if self._can_be_told(row, raw_since_ns)]
@@ -56,6 +62,7 @@ class BatchWriter:
             twins.match(self._con, self._node_id, rows, has_no_id)
         for row in again:  # one HTLC under two ids of its channel
             report.known += self._write_attempts([row]).known
+        report.known += told_twice
         report.older = older
         return report
 
@@ -130,3 +137,16 @@ def _apart(rows: list[Row]) -> tuple[list[Row], list[Row]]:
         (again if row[IN_HTLC_ID] is not None and key in seen else first).append(row)
         seen.add(key)
     return first, again
+
+
+def _each_once(rows: list[Row]) -> list[Row]:
+    """Return the rows without those that repeat one without HTLC id: pages of a history may overlap."""
+    once: dict[Row, Row] = {}
+    for number, row in enumerate(rows):
+        *_, ordinal = row
+        if row[IN_HTLC_ID] is None and row[HISTORY] is not None:
+            key: Row = (row[IN_CHAN], row[OUT_CHAN], row[AMOUNT_IN], row[AMOUNT_OUT], row[HISTORY], ordinal)
+        else:
+            key = (number,)
+        once.setdefault(key, row)
+    return list(once.values())

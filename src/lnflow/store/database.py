@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
-from lnflow.domain.errors import StoreError, StoreRefused
+from lnflow.domain.errors import StoreDamaged, StoreError, StoreRefused
 
 MIN_SQLITE = (3, 37, 0)  # STRICT tables
 _BUSY_MS = 10_000
@@ -156,7 +156,8 @@ def explained(path: Path) -> Iterator[None]:
     except sqlite3.Error as exc:
         if "integer overflow" in str(exc):
             raise StoreRefused(f"database {path}: a sum of these data is too large: {exc}") from exc
-        raise StoreError(_explain(path, str(exc))) from exc
+        kind = StoreDamaged if "malformed" in str(exc) else StoreError
+        raise kind(_explain(path, str(exc))) from exc
     except OSError as exc:
         raise StoreError(f"cannot use {path}: {exc.strerror or exc}") from exc
 
@@ -168,7 +169,7 @@ def _explain(path: Path, text: str) -> str:
         "file is not a database": "it is not an lnflow database: choose another file with --database",
         "attempt to write a readonly database": "the file or its folder cannot be written: check permissions",
         "unable to open database file": "the file or its folder cannot be opened: check the path and permissions",
-        "database disk image is malformed": "it is damaged: restore a backup ('lnflow restore')",
+        "malformed": "it is damaged: restore a backup ('lnflow restore')",
         "disk I/O error": "the disk failed or is full: check it, then try again",
     }
     for sign, remedy in known.items():

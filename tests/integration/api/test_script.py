@@ -13,6 +13,7 @@ from tests.fakes.lnd import BOB, BOB_LARGE_SCID, BOB_SMALL_SCID, running_lnd
 from tests.integration.cli.test_monitor import forward
 
 from lnflow import AsyncLNDgRPCClient, HTLCMonitor, LndManageClient, OpportunityAnalyzer
+from lnflow.api import monitor as api_monitor
 from lnflow.domain.errors import ConfigurationError, NodeRefused
 from lnflow.domain.htlc import Offered, Refused, Settled, StreamEvent, Subscribed
 from lnflow.domain.scid import scid_text
@@ -93,6 +94,24 @@ async def test_the_printed_script_runs_with_only_its_sleep_directory_and_ports_c
     printed = capsys.readouterr().out.split()
     assert printed[:3] == [scid_text(BOB_LARGE_SCID), "rebalance_outbound", "None"]
     assert printed[4] == "250"
+
+
+async def test_a_callback_that_never_ends_does_not_keep_the_monitor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api_monitor, "CALLBACK_PATIENCE_S", 0.05)
+    ended: list[StreamEvent] = []
+
+    async def endless(event: StreamEvent) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(event)
+
+    async with running_lnd() as lnd, connected(lnd) as client:
+        monitor = HTLCMonitor(grpc_client=client)
+        monitor.register_callback(endless)
+        async with asyncio.timeout(20), monitor:
+            pass
+    assert monitor.callback_errors == len(ended) >= 1
 
 
 async def test_the_monitor_answers_what_it_was_built_for() -> None:

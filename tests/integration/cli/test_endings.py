@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -76,3 +77,33 @@ def test_a_stream_that_was_closed_at_the_start_is_no_trouble(database: str, desc
         check=False,
     )
     assert run.returncode == 0
+
+
+def test_ctrl_c_while_modules_load_prints_no_traceback(tmp_path: Path) -> None:
+    """A click of the test's own stands where the real one is loaded, and presses the keys."""
+    (tmp_path / "click.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    run = subprocess.run(
+        [sys.executable, "-m", "lnflow", "analyze"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (-signal.SIGINT, b"")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+@pytest.mark.parametrize("arguments", [("analyze", "--all"), ("channels", "--all"), ("report", "--all"), ("doctor",)])
+def test_a_terminal_without_utf8_gets_plain_characters(
+    database: str, arguments: tuple[str, ...], encoding: str
+) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "lnflow", *arguments, database],
+        env={**os.environ, "PYTHONIOENCODING": encoding, "HOME": "/nowhere"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert b"Traceback" not in run.stderr
+    assert run.returncode == (1 if arguments == ("doctor",) else 0)  # it finds no node
+    assert run.stdout.decode(encoding)

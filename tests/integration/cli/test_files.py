@@ -75,6 +75,96 @@ async def test_every_grouping_adds_up_to_the_same(imported: Lnflow, by: str) -> 
     assert sum(r["offered_fee_msat"] for r in document["rows"]) == sum(t["fee_msat"] for t in refused.values())
 
 
+def refusal(htlc_id: int, at_s: int, amount_in_msat: int = 1_001_000) -> bytes:
+    """An event as LND prints it: 1,000 sat that were refused for lack of balance."""
+    event = {
+        "incoming_channel_id": str(840_000 << 40),
+        "outgoing_channel_id": str(840_001 << 40),
+        "incoming_htlc_id": str(htlc_id),
+        "timestamp_ns": str(at_s * 10**9),
+        "event_type": "FORWARD",
+        "link_fail_event": {
+            "info": {"incoming_amt_msat": str(amount_in_msat), "outgoing_amt_msat": "1000000"},
+            "wire_failure": "TEMPORARY_CHANNEL_FAILURE",
+            "failure_detail": "INSUFFICIENT_BALANCE",
+        },
+    }
+    return json.dumps(event).encode() + b"\n"
+
+
+@pytest.mark.parametrize(("length_s", "inside"), [(1200, 2), (12_000, 20), (5_400, 9)])
+async def test_an_hour_that_the_window_cuts_counts_what_lies_inside(
+    lnflow: Lnflow, tmp_path: Path, length_s: int, inside: int
+) -> None:
+    log, hour_s = tmp_path / "events.jsonl", 1_790_000_000 // 3600 * 3600
+    log.write_bytes(b"".join(refusal(n, hour_s + 600 * n) for n in range(40)))
+    await lnflow("import", str(log))
+    since_s = hour_s + 1000
+    rows = (
+        await lnflow("failures", f"--since={since_s}", f"--until={since_s + length_s}", "--by=hour", "--json")
+    ).document["rows"]
+    assert sum(r["attempts"] for r in rows) == inside
+    assert [r["failure_rate"] for r in rows] == [1.0] * len(rows)
+    assert len({r["hour"] for r in rows}) == len(rows)
+
+
+@pytest.mark.parametrize("wrong_s", [0, 1_790_000, 4_200_000_000])
+async def test_a_time_that_cannot_be_is_rejected_and_covers_nothing(
+    lnflow: Lnflow, tmp_path: Path, wrong_s: int
+) -> None:
+    log = tmp_path / "events.jsonl"
+    log.write_bytes(b"".join(refusal(n, 1_790_000_000 + 600 * n) for n in range(7)) + refusal(7, wrong_s))
+    result = await lnflow("import", "--json", str(log))
+    assert result.code == 1
+    [file] = result.document["files"]
+    assert (file["new"], file["rejected"]) == (7, 1)
+    assert file["rejections"][0]["line"] == 8
+    assert "its time is" in file["rejections"][0]["reason"]
+    document = (await lnflow("analyze", *EVERYTHING)).document
+    assert document["attempts"]["total"] == 7
+    assert document["covered_s"] == pytest.approx(3600, abs=1)
+
+
+async def test_a_log_of_one_event_covers_nothing_and_is_analysed_all_the_same(lnflow: Lnflow, tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    log.write_bytes(refusal(1, 1_790_000_000))
+    assert (await lnflow("import", str(log))).code == 0
+    for command in ("analyze", "report"):
+        result = await lnflow(command, *EVERYTHING)
+        assert result.code == 0, result.err
+        [found] = result.document["opportunities"]
+        assert (found["recommendation"]["type"], found["per_month_msat"]) == ("investigate", None)
+
+
+async def test_an_element_of_one_long_line_is_told_by_its_place(lnflow: Lnflow, tmp_path: Path) -> None:
+    history = tmp_path / "fwdinghistory.json"
+    row = {"timestamp": "1790000000", "chan_id_in": "1", "chan_id_out": "2", "amt_in_msat": "2", "amt_out_msat": "1"}
+    history.write_text(json.dumps({"forwarding_events": [row, row, {**row, "chan_id_in": "x"}]}))
+    missing = tmp_path / "missing.json"
+    files = (await lnflow("import", "--json", str(history), str(missing))).document["files"]
+    assert [(r["line"], r["element"]) for f in files for r in f["rejections"]] == [(1, 3), (None, None)]
+    told = (await lnflow("import", str(history), str(missing))).out.decode()
+    assert f"{history}:1, element 3: " in told
+    assert f"{missing}: cannot be opened" in told
+
+
+async def test_amounts_that_cannot_be_are_rejected_and_burst_no_sum(lnflow: Lnflow, tmp_path: Path) -> None:
+    log, history = tmp_path / "events.jsonl", tmp_path / "fwdinghistory.json"
+    amounts = [1_001_000, *[2**63 - 1] * 3, *[10**15] * 3]
+    log.write_bytes(b"".join(refusal(n, 1_790_000_000 + n, amount) for n, amount in enumerate(amounts)))
+    row = {"chan_id_in": "1", "chan_id_out": "2", "amt_out_msat": "1000"}
+    rows = [
+        {**row, "timestamp_ns": str(1_790_000_000 * 10**9 + n), "amt_in_msat": str(a)} for n, a in enumerate(amounts)
+    ]
+    history.write_text(json.dumps({"forwarding_events": rows}))
+    result = await lnflow("import", "--json", str(log), str(history))
+    assert result.code == 1
+    assert [(f["new"], f["rejected"]) for f in result.document["files"]] == [(4, 3), (4, 3)]
+    document = (await lnflow("analyze", *EVERYTHING)).document
+    assert document["attempts"]["failed_here"] == 4
+    assert document["totals"]["naive_missed_msat"] == 1_000 + 3 * (10**15 - 1_000_000)
+
+
 async def test_channels_earn_together_what_the_node_earned(imported: Lnflow) -> None:
     channels = (await imported("channels", "--all", "--json")).document["channels"]
     income = expected()["settled"]["fee_msat"]
@@ -126,6 +216,56 @@ async def test_a_backup_brings_back_what_was_there(imported: Lnflow, tmp_path: P
     assert (await imported("analyze", *EVERYTHING)).out == before.out
 
 
+async def test_another_nodes_folder_is_refused_as_a_whole(imported: Lnflow, tmp_path: Path) -> None:
+    before = await imported("analyze", *EVERYTHING)
+    info = json.loads((RECORDING / "getinfo.json").read_bytes())
+    (tmp_path / "getinfo.json").write_text(json.dumps({**info, "identity_pubkey": "02" + "ab" * 32, "alias": "other"}))
+    (tmp_path / "events.jsonl").write_bytes(refusal(1, 1_790_000_000))
+    result = await imported("import", "--json", str(tmp_path / "events.jsonl"), str(tmp_path / "getinfo.json"))
+    assert result.code == 1
+    reasons = {Path(f["path"]).name: f["rejections"][0]["reason"] for f in result.document["files"]}
+    assert "give the other node a name of its own with --node" in reasons["getinfo.json"]
+    assert "is of another node" in reasons["events.jsonl"]
+    assert (await imported("analyze", *EVERYTHING)).out == before.out
+    named = await imported("import", "--json", "--node=other", str(tmp_path / "events.jsonl"))
+    assert named.document["totals"]["new"] == 1
+
+
+async def test_a_restore_can_be_taken_back(imported: Lnflow, tmp_path: Path) -> None:
+    """What is kept is never written over, least of all while it is restored."""
+    saved, before = tmp_path / "saved.sqlite", await imported("analyze", *EVERYTHING)
+    other = Lnflow(tmp_path / "other")
+    other.home.mkdir()
+    await other("import", str(RECORDING / "fwdinghistory.json"))
+    assert (await other("backup", str(saved))).code == 0
+    kept = Path(f"{imported.database}.before-restore")
+    for backup, told in ((saved, kept), (saved, Path(f"{kept}-2")), (kept, Path(f"{kept}-3"))):
+        result = await imported("restore", str(backup))
+        assert result.code == 0, result.err
+        assert f"{told}\n" in result.err
+    assert (await imported("analyze", *EVERYTHING)).out == before.out
+
+
+@pytest.mark.parametrize("rest", [0.3, 1.0])
+async def test_a_backup_takes_the_place_of_a_damaged_database(imported: Lnflow, tmp_path: Path, rest: float) -> None:
+    """Cut off, or with pages overwritten: what is left is kept as it is."""
+    saved, before = tmp_path / "saved.sqlite", await imported("analyze", *EVERYTHING)
+    assert (await imported("backup", str(saved))).code == 0
+    content = bytearray(imported.database.read_bytes())
+    del content[int(len(content) * rest) :]
+    if rest == 1.0:
+        for page in range(4096, len(content), 4096):
+            content[page : page + 100] = b"\xff" * 100
+    imported.database.write_bytes(content)
+    told = await imported("analyze", *EVERYTHING)
+    assert (told.code, told.out) == (1, b"")
+    assert "restore a backup" in told.err
+    result = await imported("restore", str(saved))
+    assert result.code == 0, result.err
+    assert Path(f"{imported.database}.before-restore").read_bytes() == content
+    assert (await imported("analyze", *EVERYTHING)).out == before.out
+
+
 async def test_a_file_that_is_no_backup_is_refused_and_nothing_changes(imported: Lnflow, tmp_path: Path) -> None:
     other = tmp_path / "other.sqlite"
     other.write_bytes(b"not a database at all, but long enough to be read as one" * 100)
@@ -151,8 +291,21 @@ async def test_the_table_is_exported_as_csv_json_and_parquet(imported: Lnflow, t
     assert (number, fees) == (32, expected()["settled"]["fee_msat"])
 
 
+async def test_refusals_of_an_exported_table_are_never_imported_as_income(imported: Lnflow, tmp_path: Path) -> None:
+    table = tmp_path / "attempts.csv"
+    await imported("export", "--all", str(table))
+    again = Lnflow(tmp_path / "again")
+    again.home.mkdir()
+    result = await again("import", "--json", str(table))
+    [file] = result.document["files"]
+    assert (result.code, file["new"]) == (1, expected()["settled"]["count"])
+    assert "lnflow export --raw" in file["rejections"][0]["reason"]
+    settled = (await again("analyze", *EVERYTHING)).document["settled"]
+    assert settled["income_msat"] == expected()["settled"]["fee_msat"]
+
+
 async def test_a_report_is_written_as_text_or_json(imported: Lnflow, tmp_path: Path) -> None:
-    text, document = tmp_path / "report.txt", tmp_path / "report.json"
+    text, document = tmp_path / "report.txt", tmp_path / "report.JSON"
     assert (await imported("report", str(text), *EVERYTHING[:1], *EVERYTHING[2:])).code == 0
     assert (await imported("report", str(document), *EVERYTHING[:1], *EVERYTHING[2:])).code == 0
     assert "What B failed to earn" in text.read_text(encoding="utf-8")
@@ -185,6 +338,7 @@ async def test_bad_lines_are_named_the_rest_is_kept_and_the_exit_code_says_so(ln
     ("arguments", "code", "says"),
     [
         (("analyze",), 1, "no database at"),
+        (("export", "--raw=out", "--hours=3"), 2, "--raw writes the whole history"),
         (("analyze", "--hours=3", "--since=2020-01-01"), 2, "give one of them"),
         (("analyze", "--all", "--hours=3"), 2, "leave out --hours"),
         (("analyze", "--since=yesterday"), 2, "--since: 'yesterday' is not a time"),

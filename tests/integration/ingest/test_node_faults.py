@@ -35,11 +35,12 @@ from lnflow.domain.time import HOUR_NS, SECOND_NS, SystemClock
 from lnflow.ingest.collector import Collector, CollectorTimes
 from lnflow.ingest.status import StreamState
 from lnflow.nodes.lnd import channel as lnd_channel
+from lnflow.nodes.lnd import proto_events
 from lnflow.nodes.lnd.discovery import LndOptions, discover
 from lnflow.nodes.lnd.reader import LndReader
 from lnflow.nodes.lnd.wire import lnd_pb2 as pb
 from lnflow.nodes.lnd.wire import methods
-from lnflow.simulation.lnd_server import Personality
+from lnflow.simulation.lnd_server import LndServer, Personality
 from lnflow.simulation.lnd_server.macaroons import Bakery
 from lnflow.simulation.tls import self_signed_certificate
 from lnflow.store.writing import StoreWriter
@@ -142,22 +143,39 @@ async def test_amounts_of_a_strangers_choosing_do_not_stop_the_collector(tmp_pat
     assert rows(database, "SELECT amount_out_msat FROM attempt WHERE outcome = 3") == [(1_000,)] * 3
 
 
-async def test_a_batch_with_what_the_store_will_not_have_loses_only_that(tmp_path: Path) -> None:
-    """A number that fits the wire and not the sums is counted as refused by the store; the rest is stored."""
+def push_beyond_all_sums(lnd: LndServer) -> None:
+    for htlc in (900, 901):
+        info = pb.HtlcInfo(incoming_amt_msat=2**63 - 1, outgoing_amt_msat=2**63 - 1)
+        event = pb.HtlcEvent(
+            incoming_channel_id=ALICE_SCID,
+            outgoing_channel_id=BOB_LARGE_SCID,
+            incoming_htlc_id=htlc,
+            timestamp_ns=time.time_ns(),
+            event_type=pb.HtlcEvent.FORWARD,
+            link_fail_event=pb.LinkFailEvent(info=info, wire_failure=pb.Failure.FEE_INSUFFICIENT),
+        )
+        lnd.htlc_events.push(event.SerializeToString())
+
+
+async def test_amounts_above_all_that_lightning_holds_are_counted_and_not_stored(tmp_path: Path) -> None:
     database = tmp_path / "store.sqlite"
     async with running_lnd() as lnd, collecting(lnd, database, times=QUIET) as running:
         await running.until(lambda: running.status.backfill_done, "the first backfill")
-        for htlc in (900, 901):
-            info = pb.HtlcInfo(incoming_amt_msat=2**63 - 1, outgoing_amt_msat=2**63 - 1)
-            event = pb.HtlcEvent(
-                incoming_channel_id=ALICE_SCID,
-                outgoing_channel_id=BOB_LARGE_SCID,
-                incoming_htlc_id=htlc,
-                timestamp_ns=time.time_ns(),
-                event_type=pb.HtlcEvent.FORWARD,
-                link_fail_event=pb.LinkFailEvent(info=info, wire_failure=pb.Failure.FEE_INSUFFICIENT),
-            )
-            lnd.htlc_events.push(event.SerializeToString())
+        push_beyond_all_sums(lnd)
+        settled_forward(lnd)
+        await running.until(lambda: settled_count(database) == 1, "the forward")
+        assert (running.status.malformed, running.status.refused) == (2, 0)
+
+
+async def test_a_batch_with_what_the_store_will_not_have_loses_only_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A number that the decoder lets pass and the sums do not hold is counted as refused; the rest is stored."""
+    monkeypatch.setattr(proto_events, "MOST_MSAT", 2**63 - 1)
+    database = tmp_path / "store.sqlite"
+    async with running_lnd() as lnd, collecting(lnd, database, times=QUIET) as running:
+        await running.until(lambda: running.status.backfill_done, "the first backfill")
+        push_beyond_all_sums(lnd)
         for _ in range(3):
             settled_forward(lnd)
         await running.until(lambda: settled_count(database) == 3, "the forwards")

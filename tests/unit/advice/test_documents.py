@@ -36,7 +36,7 @@ CONTRACT = {
     d.ImportDocument: "files totals rows_per_s",
     d.ImportedFile: "path kind rows_read new known rejected rejections",
     d.ImportTotals: "rows_read new known rejected",
-    d.Rejection: "line reason",
+    d.Rejection: "line element reason",
     d.FailuresDocument: "window coverage by rows",
     d.FailureRow: "cause attempts attempted_msat offered_fee_msat settled failure_rate",
     d.ReportDocument: "channels flows profit opportunities totals",

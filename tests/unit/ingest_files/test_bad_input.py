@@ -93,6 +93,7 @@ def test_a_bad_element_of_an_array_costs_only_itself(indent: int | None) -> None
         "7",
         '"text"',
         '{"a": NaN}',
+        '{"a": 1e99999999999999999999}',
         "{a}",
     ):
         data = "[" + ",\n".join([*good[:2], bad, *good[2:]]) + "]"

@@ -116,3 +116,12 @@ def test_other_tables_are_not_recognised(text: str) -> None:
 def test_a_header_alone_is_an_empty_table() -> None:
     result = read_bytes(RTL_LND.split("\r\n")[0].encode())
     assert (result.kind, result.items, result.reasons) == (FileKind.CSV_FORWARDS, [], [])
+
+
+def test_a_row_of_core_lightning_that_we_do_not_know_costs_only_itself() -> None:
+    lines = RTL_CLN.split("\r\n")
+    result = read_bytes("\r\n".join([lines[0], lines[1].replace("local_failed", "reversed"), *lines[1:]]).encode())
+    assert (result.kind, result.positions) == (FileKind.CSV_CLN_FORWARDS, [3, 4])
+    [rejected] = result.rejected
+    assert rejected.line == 2
+    assert "'reversed'" in rejected.reason

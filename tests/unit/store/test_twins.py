@@ -116,3 +116,17 @@ def test_a_forward_known_from_three_sources_counts_once() -> None:
     """The whole second of a CSV finds the forward that a history without ids has found before."""
     forwards = [Forward(IN, OUT, T0 + 5, 1_000_500, 1_000_000, 1, 1)]
     assert totals([EVENTS, WITHOUT_IDS, CSV], forwards, 1) == totals([WITH_IDS], forwards, 1)
+
+
+def test_a_row_without_id_that_a_file_tells_twice_counts_once(tmp_path: Path) -> None:
+    """Pages of a history that overlap, put into one file."""
+    rows = [Forward(IN, OUT, T0 + n, 2_000, 1_000) for n in (1, 2)]
+    with StoreWriter(tmp_path / "store.sqlite", "node") as writer:
+        reports = []
+        for _ in range(2):
+            joiner = Joiner()
+            for row in (*rows, *rows, rows[0]):
+                joiner.add_forward(row)
+            reports.append(writer.write_batch(joiner.take()))
+    check_rollups(tmp_path / "store.sqlite")
+    assert [(r.new, r.known) for r in reports] == [(2, 3), (0, 5)]

@@ -44,7 +44,9 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "out_sat": ("amt_out", "amount_out", "amt_out_sat", "amount_out_sat", "out_sat", "outbound_amount_sats"),
     "fee_msat": ("fee_msat", "fees_msat", "fee_msats"),
     "fee_sat": ("fee", "fee_sat", "fees_sat", "fee_sats"),
+    "outcome": ("outcome", "status"),
 }  # fmt: skip
+_SETTLED = frozenset({"", "settled", "success", "succeeded", "successful", "complete", "completed"})
 _CLN_NUMBERS = frozenset(
     {
         "in_msat", "out_msat", "in_msatoshi", "out_msatoshi", "in_htlc_id", "out_htlc_id", "failcode",
@@ -127,6 +129,12 @@ def _forward(header: Header, cells: list[str]) -> Forward:
         place = header.places.get(column)
         return "" if place is None else cells[place].strip()
 
+    outcome = cell("outcome")
+    if outcome.lower() not in _SETTLED:
+        raise ValueError(
+            f"{outcome!r:.40} is no settled forward, and only those are read from a CSV; to move a history use"
+            " 'lnflow export --raw'"
+        )
     at_ns, whole_seconds = _time(cell("at_ns"), cell("at"))
     amount_in, amount_out = _amounts(
         _msat(cell("in_msat")),

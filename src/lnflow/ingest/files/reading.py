@@ -167,7 +167,7 @@ class Reading:
             check_storable(item)
         except UnicodeDecodeError:
             self._batch.reject(Rejected(number, "not valid UTF-8"))
-        except ValueError as error:
+        except (InputError, ValueError) as error:
             self._batch.reject(Rejected(number, str(error)))
         else:
             self._batch.add((item,), number)

@@ -10,7 +10,7 @@ import codecs
 import json
 import re
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import NoReturn
 
 ELEMENT_CHARS = 1 << 20  # an event is 0.5 kB, a channel 2 kB, a payment of many parts some 100 kB
@@ -96,6 +96,8 @@ class JsonWindow:
                     raise BadValue("truncated: the file ends inside of it") from None
                 where = f" (character {error.pos - self._at + 1})"
                 raise BadValue(f"no valid JSON: {error.msg.lower()}{where}") from None
+            except InvalidOperation:
+                raise BadValue("a number has an exponent that nobody can calculate with") from None
             except ValueError as error:
                 raise BadValue(f"no valid JSON: {error}") from None
             is_whole = isinstance(value, str | list | dict) or end + _NUMBER_TAIL_CHARS <= len(self._text)
@@ -123,7 +125,7 @@ class JsonWindow:
             start = gap.end()
             try:
                 value, end = _decoder.raw_decode(text, start)
-            except (ValueError, RecursionError):
+            except (ValueError, InvalidOperation, RecursionError):
                 break
             if end - start > ELEMENT_CHARS:
                 break

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from lnflow.domain.amounts import MOST_MSAT
 from lnflow.domain.errors import InputError
 from lnflow.domain.htlc import (
     DownstreamFailed,
@@ -44,17 +45,18 @@ _UNKNOWN_TYPE = -1
 _FORWARD_TYPES = frozenset({FORWARD, str(FORWARD), "FORWARD"})
 
 _Stored = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]  # larger ones are not real, and the store is signed
+_Amount = Annotated[int, Meta(ge=0, le=MOST_MSAT)]
 _Scid = Annotated[int, Meta(ge=0)]
 _MAX_SCID = (1 << 64) - 1
 
 
 class _Info(Struct, frozen=True, gc=False):
-    incoming_amt_msat: _Stored = 0
-    outgoing_amt_msat: _Stored = 0
+    incoming_amt_msat: _Amount = 0
+    outgoing_amt_msat: _Amount = 0
 
 
 class _RefusedInfo(Struct, frozen=True, gc=False):
-    incoming_amt_msat: _Stored = 0
+    incoming_amt_msat: _Amount = 0
     outgoing_amt_msat: _Scid = 0
     """As the sender wrote it: any 64 bits."""
 

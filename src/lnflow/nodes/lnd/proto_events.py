@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from google.protobuf.message import DecodeError
 
+from lnflow.domain.amounts import MOST_MSAT
 from lnflow.domain.errors import InputError
 from lnflow.domain.htlc import DownstreamFailed, Offered, Resolved, Settled, StreamEvent, Subscribed
 from lnflow.nodes.lnd.events import FORWARD, DecodeCounts, count_foreign, read_link_failure
@@ -37,7 +38,7 @@ def decode_event(raw: bytes, counts: DecodeCounts) -> StreamEvent | None:
         fail = event.link_fail_event
         info = fail.info
         amount_in_msat, amount_out_msat = info.incoming_amt_msat, info.outgoing_amt_msat
-        if amount_in_msat >> 63:
+        if amount_in_msat > MOST_MSAT:
             raise _too_large(counts)
         return read_link_failure(
             counts,
@@ -62,7 +63,7 @@ def decode_event(raw: bytes, counts: DecodeCounts) -> StreamEvent | None:
     if kind == "forward_event":
         info = event.forward_event.info
         amount_in_msat, amount_out_msat = info.incoming_amt_msat, info.outgoing_amt_msat
-        if (amount_in_msat | amount_out_msat) >> 63:
+        if (amount_in_msat | amount_out_msat) > MOST_MSAT:  # it is all ones
             raise _too_large(counts)
         return Offered(
             in_scid,
@@ -80,4 +81,6 @@ def decode_event(raw: bytes, counts: DecodeCounts) -> StreamEvent | None:
 
 def _too_large(counts: DecodeCounts) -> InputError:
     counts.malformed += 1
-    return InputError("an HtlcEvent has an id, an amount or a time larger than 63 bits: it cannot be real")
+    return InputError(
+        "an HtlcEvent has an id or a time of more than 63 bits, or an amount of more than 50: it cannot be real"
+    )
