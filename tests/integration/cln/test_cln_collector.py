@@ -345,6 +345,9 @@ async def test_as_a_plugin_it_collects_and_answers(plugin: PluginHost, network: 
     for number in range(5):
         network.settled(network.bd, 1_000_000 + number)
     network.node.disconnect(network.bd.peer_id)
+    async with asyncio.timeout(30):
+        while "disconnect" not in (await ask(plugin, "lnflow-status"))["notifications"]["received"]:
+            await asyncio.sleep(0.02)
     for _ in range(4):
         network.offer(network.bd, 50_000_000)
     network.node.connect(network.bd.peer_id)

@@ -62,6 +62,10 @@ class Way(ABC):
         """Return the document of an answer."""
 
     @abstractmethod
+    async def hears_of(self, topic: str) -> None:
+        """Return when the node's notification has come; at once where none do."""
+
+    @abstractmethod
     async def node_stops(self) -> None:
         """What the node's own end does to it: nothing, where it is a process of its own."""
 
@@ -91,6 +95,14 @@ class AsPlugin(Way):
     node_stops = stop
     node_starts = start
 
+    async def hears_of(self, topic: str) -> None:
+        async with asyncio.timeout(30):
+            while topic not in (await self.ask_status())["notifications"]["received"]:
+                await asyncio.sleep(0.02)
+
+    async def ask_status(self) -> Any:
+        return await self.host.request("lnflow-status", {}, timeout_s=30)
+
     async def ask(self, question: str, **how: Any) -> Any:
         return await self.host.request(f"lnflow-{question}", {"all": True, **how}, timeout_s=30)
 
@@ -110,6 +122,9 @@ class BySocket(Way):
         ended: Result = await self.operator.interrupt(self.process)
         assert ended.code == 0, ended.err
         assert ended.document["node"]["implementation"] == "cln"
+
+    async def hears_of(self, topic: str) -> None:
+        assert self.process.returncode is None
 
     async def node_stops(self) -> None:
         assert self.process.returncode is None
@@ -150,8 +165,9 @@ class OverClnrest(BySocket):
         self.operator.commands.stopping = False
 
 
-def provoke(network: Network) -> None:
+async def provoke(way: Way) -> None:
     """Every cause once that a node of today tells, and what later hops do."""
+    network = way.operator.network
     node, bd, be = network.node, network.bd, network.be
     network.offer(bd, 1_600_000_000)
     network.offer(be, 60_000_000)
@@ -169,6 +185,7 @@ def provoke(network: Network) -> None:
     for row in held:
         node.settle(row)
     node.disconnect(bd.peer_id)
+    await way.hears_of("disconnect")
     network.offer(bd, 7_000_000)
     node.connect(bd.peer_id)
 
@@ -231,7 +248,7 @@ async def walk(way: Way) -> None:
     assert before.causes == {}
 
     # each cause is provoked and told apart
-    provoke(network)
+    await provoke(way)
     seen = await stored(way, ledger)
     told, truth = Counter(seen.causes), ledger.causes()
     unsure = told.pop("unattributed", 0)
