@@ -65,7 +65,7 @@ def added(parts: Sequence[tuple[int, Block]], kind: np.dtype[np.void]) -> Block:
         if name in _KEYS:
             sums[name] = values[starts]
         elif len(starts):
-            if values.dtype.itemsize == 8 and np.abs(values).sum(dtype=float) >= _TWO_63:
+            if values.dtype == np.int64 and np.abs(values).sum(dtype=float) >= _TWO_63:
                 raise OverflowError(f"integer overflow: the sum of {name} takes more than 63 bits")
             sums[name] = np.add.reduceat(values * sign, starts)
     return sums[sums[_COUNTS[kind]] > 0]  # what was taken off to the last leaves nothing

@@ -317,7 +317,8 @@ def _offline(
     if connected is None and before is not None and before in gone:
         both = after is None or after in gone
         return _Finding(Verdict.PEER_OFFLINE, 0.9 if both else 0.7, ("the listing before shows the peer away",))
-    if gone and gone[0] is before:
+    came_ns = history.last_change_ns(out.peer_id, at_ns)
+    if before is not None and before in gone and (came_ns is None or before.at_ns >= came_ns):
         return _Finding(Verdict.PEER_OFFLINE, 0.8, ("connected, but the channel was not re-established",))
     return None
 

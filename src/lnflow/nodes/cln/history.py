@@ -374,6 +374,12 @@ class NodeHistory:
         last = None if line is None else line.before(at_ns)
         return None if last is None else last.value == "connected"
 
+    def last_change_ns(self, peer_id: str, at_ns: int) -> int | None:
+        """When the peer last came or went before; a listing from before that does not speak for now."""
+        line = self._connections.get(peer_id)
+        last = None if line is None else line.before(at_ns)
+        return None if last is None else last.at_ns
+
     def next_loss_ns(self, peer_id: str, at_ns: int) -> int | None:
         """When the peer went away next."""
         line = self._connections.get(peer_id)

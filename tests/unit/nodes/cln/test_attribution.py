@@ -173,6 +173,17 @@ def test_an_unknown_code_is_kept_and_claims_nothing() -> None:
     assert attributed(refused(10_000, code=12_345), NodeHistory()).wire_code == 12_345
 
 
+def test_a_listing_from_before_the_peer_came_back_does_not_speak_for_now() -> None:
+    """It was away when listed at 0 s, came at 4 s, and lacks balance at 5 s; without word of its return it is away."""
+    history = NodeHistory()
+    history.add_snapshot(T0, [listed(peer_connected=False, reestablished=False)])
+    history.add_connection(T0 - SECOND_NS, "02aa", connected=False)
+    assert attribute(refused(600_061_000), history).verdict is Verdict.PEER_OFFLINE
+    history.add_connection(T0 + 4 * SECOND_NS, "02aa", connected=True)
+    history.add_snapshot(T0 + 8 * SECOND_NS, [listed()])
+    assert attribute(refused(600_061_000), history).verdict is Verdict.INSUFFICIENT_BALANCE
+
+
 def test_history_before_our_start_is_unattributed() -> None:
     attempt = attributed(refused(100_000), NodeHistory())
     assert (attempt.cause, attempt.amount_out_msat) == (Cause.UNATTRIBUTED, None)
