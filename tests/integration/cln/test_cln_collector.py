@@ -339,18 +339,23 @@ async def plugin_until(host: PluginHost, reached: Callable[[Any], bool]) -> Any:
             await asyncio.sleep(0.05)
 
 
+async def plugin_heard(host: PluginHost, topic: str) -> None:
+    async with asyncio.timeout(30):
+        while topic not in (await ask(host, "lnflow-status"))["notifications"]["received"]:
+            await asyncio.sleep(0.02)
+
+
 async def test_as_a_plugin_it_collects_and_answers(plugin: PluginHost, network: Network, tmp_path: Path) -> None:
     assert plugin.manifest["hooks"] == []
     await plugin_until(plugin, lambda s: s["backfill_done"])
     for number in range(5):
         network.settled(network.bd, 1_000_000 + number)
     network.node.disconnect(network.bd.peer_id)
-    async with asyncio.timeout(30):
-        while "disconnect" not in (await ask(plugin, "lnflow-status"))["notifications"]["received"]:
-            await asyncio.sleep(0.02)
+    await plugin_heard(plugin, "disconnect")
     for _ in range(4):
         network.offer(network.bd, 50_000_000)
     network.node.connect(network.bd.peer_id)
+    await plugin_heard(plugin, "connect")
     wanted = provoke(network)
     status = await plugin_until(plugin, lambda s: s["attempts"] >= 16)
     assert status["status"]["stream"] == "streaming"
