@@ -111,12 +111,12 @@ class Follower:
         named = _named(self._channels, entry.recommendation.channel)
         before = {c.channel_id: c for c in then}
         # Without a listing from before nothing is known to be new: not a balance, not a channel.
-        listed = any(c.state is not None for c in then)
+        listed = any(c.listed is not None for c in then)
         first = rows.first_listed(chans) if listed else {}
         moves = self._moves(chans, {c.channel_id: c.state_ns for c in then}, given_ns) if listed else None
         capacity = {c.channel_id: c.capacity_sat for c in self._channels}
         return Since(
-            locals_then_msat={c.channel_id: c.state.local_msat for c in then if c.peer_pubkey == pubkey and c.state},
+            locals_then_msat={c.channel_id: c.listed.local_msat for c in then if c.peer_pubkey == pubkey and c.listed},
             balances=[Balance(*row) for row in rows.balances_since(chans, given_ns)] if moves is not None else [],
             moves=moves or (),
             returned=[Move(*row) for row in self._store.costs.circular_parts(pubkey, given_ns)],

@@ -5,11 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-import msgspec
-from msgspec import structs
-
-from lnflow.domain.channel import ChannelState, Policy
-from lnflow.store.records import StoredChannel, Usability
+from lnflow.domain.channel import Policy
+from lnflow.store.records import Listed, StoredChannel, Usability
 from lnflow.store.signed import from_signed
 
 _POLICY = (
@@ -35,8 +32,6 @@ _CHANNELS = f"""SELECT c.channel_id, c.scid, c.channel_point, c.peer_id, peer.pu
   {_last("policy", "a", "since_ns", " AND {}.side = 0")} {_last("policy", "b", "since_ns", " AND {}.side = 1")}
   WHERE c.node_id = ?1 AND c.channel_id <> 0"""
 
-_state = msgspec.json.Decoder(ChannelState)
-
 
 def load_channels(con: sqlite3.Connection, node_id: int, at_ns: int) -> list[StoredChannel]:
     """Return every channel of the node, open, closed or provisional; the bucket of unknown ids is none."""
@@ -48,11 +43,11 @@ def load_channels(con: sqlite3.Connection, node_id: int, at_ns: int) -> list[Sto
         chan, scid, point, peer_id, pubkey, alias, capacity_sat, private, closed_height, listed_ns, facts, balance_ns,
         was_active, local_msat, remote_msat, unsettled_msat, active, active_ns, ours_ns, *policies,
     ) in con.execute(_CHANNELS, (node_id, at_ns)):  # fmt: skip
-        state = state_ns = None
+        listed = state_ns = None
         if balance_ns is not None:
-            state = structs.replace(
-                _state.decode(facts),
-                active=bool(was_active),
+            listed = Listed(
+                facts=facts,
+                was_active=bool(was_active),
                 local_msat=local_msat,
                 remote_msat=remote_msat,
                 unsettled_msat=unsettled_msat,
@@ -72,7 +67,7 @@ def load_channels(con: sqlite3.Connection, node_id: int, at_ns: int) -> list[Sto
                 capacity_sat=capacity_sat,
                 private=bool(private) if private is not None else None,
                 closed_height=closed_height,
-                state=state,
+                listed=listed,
                 state_ns=state_ns,
                 active=bool(active) if active is not None else None,
                 active_ns=active_ns,

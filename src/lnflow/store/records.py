@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+import msgspec
+from msgspec import Struct, structs
 
 from lnflow.domain.channel import ChannelState, Policy
 
@@ -140,6 +141,28 @@ class WishRow(Struct, frozen=True, gc=False):
     recovered_ns: int | None
 
 
+class Listed(Struct, frozen=True, kw_only=True, gc=False):
+    """A channel in a listing: its balances then, and the rest (JSON of the last `ChannelState`)."""
+
+    facts: str
+    was_active: bool
+    local_msat: int
+    remote_msat: int
+    unsettled_msat: int
+
+    def state(self) -> ChannelState:
+        return structs.replace(
+            _state.decode(self.facts),
+            active=self.was_active,
+            local_msat=self.local_msat,
+            remote_msat=self.remote_msat,
+            unsettled_msat=self.unsettled_msat,
+        )
+
+
+_state = msgspec.json.Decoder(ChannelState)
+
+
 class StoredChannel(Struct, frozen=True, kw_only=True, gc=False):
     """A channel of ours with what was last known of it before a time."""
 
@@ -153,13 +176,19 @@ class StoredChannel(Struct, frozen=True, kw_only=True, gc=False):
     capacity_sat: int | None
     private: bool | None
     closed_height: int | None
-    state: ChannelState | None
+    listed: Listed | None
+    """As it was last listed; None: it never was."""
     state_ns: int | None
     active: bool | None
     active_ns: int | None
     ours: Policy | None
     ours_ns: int | None
     theirs: Policy | None
+
+    @property
+    def state(self) -> ChannelState | None:
+        """Everything of the last listing; few answers need more of it than the balances."""
+        return None if self.listed is None else self.listed.state()
 
 
 class Usability(Struct, frozen=True, gc=False):

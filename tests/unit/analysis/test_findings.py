@@ -206,3 +206,19 @@ def test_more_downstream_failures_never_raise_what_was_missed(settled: int, fail
         for n in (failed, failed + more)
     )
     assert after <= before
+
+
+def test_a_node_of_many_findings_has_the_ranges_of_one() -> None:
+    """Fewer joint samples with more findings: two thousand equal ones scatter around the range of a single one."""
+    [alone] = find(facts(demands(), passed=WELL_PAID)).findings
+    numbers = range(1, 2_001)
+    many = find(
+        facts(
+            *(demands(n) for n in numbers),
+            channels=tuple(channel(n) for n in numbers),
+            passed=tuple(ends(n, settled=900, downstream=100) for n in numbers),
+        )
+    ).findings
+    lows, highs = ([getattr(f.value, end) for f in many] for end in ("low_msat", "high_msat"))
+    assert sum(lows) / len(lows) == pytest.approx(alone.value.low_msat, rel=0.05)
+    assert sum(highs) / len(highs) == pytest.approx(alone.value.high_msat, rel=0.05)
