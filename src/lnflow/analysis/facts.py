@@ -129,7 +129,7 @@ class EndGroups(Struct, frozen=True, kw_only=True):
     settled: Ints
     downstream: Ints
     amount_msat: Ints
-    """Of all of them together; `part_msat` counts one part of those that came in equal parts at once."""
+    """Of those that settled; `part_msat` counts one part of those that came in equal parts at once."""
     part_msat: Ints
     arrived_msat: Ints
 

@@ -160,7 +160,7 @@ def _served_alone(lone: Tries) -> _Served:
     key, place = np.unique(ended.out_chan * _CLASSES + classes, return_inverse=True)
     if int(amounts.max()) * len(ended) >= _TWO_63:
         amounts = amounts.astype(object)  # not real: exact sums as slow Python integers, and SQLite refuses them
-    values = (np.ones_like(ended.out_chan), arrived.astype(np.int64), amounts, amounts, amounts * arrived)
+    values = (np.ones_like(ended.out_chan), arrived.astype(np.int64), *[amounts * arrived] * 3)
     sums = np.zeros((len(key), len(values)), amounts.dtype)
     for column, of_each in enumerate(values):
         np.add.at(sums[:, column], place, of_each)
@@ -175,7 +175,8 @@ def _add_served(sums: _Served, wishes: Iterable[Wish]) -> None:
             continue  # still under way
         total = sums[w.out_chan, amount_class(w.amount_msat)]
         total[0] += 1
-        total[1] += w.arrived_msat * 2 > w.amount_msat
-        total[2] += w.amount_msat
-        total[3] += w.part_msat or 0
+        if w.arrived_msat * 2 > w.amount_msat:
+            total[1] += 1
+            total[2] += w.amount_msat
+            total[3] += w.part_msat or 0
         total[4] += w.arrived_msat

@@ -197,7 +197,8 @@ def plain(con: sqlite3.Connection) -> tuple[list[tuple[object, ...]], list[tuple
                 ))  # fmt: skip
             elif not w.probe and w.amount_msat is not None and size is not None and (w.arrived_msat or w.failed):
                 arrived = w.arrived_msat * 2 > w.amount_msat
-                added = (1, arrived, w.amount_msat, w.part_msat or 0, w.arrived_msat)
+                whole_and_part = (w.amount_msat, w.part_msat or 0) if arrived else (0, 0)
+                added = (1, arrived, *whole_and_part, w.arrived_msat)
                 total = sums[w.out_chan, size]
                 total[:] = [a + b for a, b in zip(total, added, strict=True)]
         served += [(1, period, *key, *values) for key, values in sums.items()]
