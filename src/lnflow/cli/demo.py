@@ -36,9 +36,13 @@ def command(cln: bool, live: bool, directory: Path | None, as_json: bool) -> Non
 
     if directory is not None:
         _run(directory, cln, live, as_json)
+        if not as_json and not live:
+            click.echo(f"More of this week: lnflow why PEER --all --database {directory / 'demo.sqlite'}", err=True)
         return
     with tempfile.TemporaryDirectory(prefix="lnflow-demo-") as folder:
         _run(Path(folder), cln, live, as_json)
+    if not as_json and not live:
+        click.echo("To keep the week and look further into it: lnflow demo --directory FOLDER", err=True)
 
 
 def _run(directory: Path, cln: bool, live: bool, as_json: bool) -> None:

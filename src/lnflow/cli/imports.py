@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lnflow.cli.options import json_option, resolve_store, store_options
+from lnflow.cli.options import json_option, node_to_write, resolve_store, store_options
 
 if TYPE_CHECKING:
     from lnflow.advice.documents import ImportDocument
@@ -43,7 +43,7 @@ def command(
     from lnflow.cli.tables import draw_import
 
     target = resolve_store(database, node, settings, lightning_dir)
-    document = _run(target.database, target.node_name, paths, _covered(covered))
+    document = _run(target.database, node_to_write(target), paths, _covered(covered))
     show(document, as_json, lambda console: draw_import(console, document))
     if document.totals.rejected:
         raise click.exceptions.Exit(1)

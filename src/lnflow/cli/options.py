@@ -210,6 +210,21 @@ def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
+def node_to_write(target: Target) -> str:
+    """Return whose data a file holds if nobody says: the only node of the store, else the default name."""
+    from lnflow.domain.errors import StoreError
+    from lnflow.store.reading import StoreReader
+
+    if target.stored_name is not None or not target.database.exists():
+        return target.node_name
+    try:
+        with StoreReader(target.database) as store:
+            names = [each.name for each in store.nodes()]
+    except StoreError:  # whoever writes says what is wrong with the file
+        return target.node_name
+    return names[0] if len(names) == 1 else target.node_name
+
+
 def open_service(
     database: str | None,
     node: str | None,

@@ -57,7 +57,7 @@ from lnflow.store.reading import LOG, STATED
 from lnflow.store.rows import WriteReport
 from lnflow.store.writing import StoreWriter
 
-BATCH_EVENTS = 30_000  # about 12 MB of facts; larger batches gain little
+BATCH_EVENTS = 20_000  # about 8 MB of facts; larger batches gain little
 SHOWN_REJECTIONS = 20
 SKIPPED = "skipped: not recognised"
 _OLDER = (

@@ -361,3 +361,15 @@ async def test_misuse_and_failure_are_told_apart_in_words(
     assert result.code == code, (result.out, result.err)
     assert says in result.err + result.out.decode()
     assert "Traceback" not in result.err
+
+
+async def test_without_a_name_an_import_is_of_the_only_node_that_is_stored(lnflow: Lnflow, tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    log.write_bytes(refusal(1, 1_790_000_000, 1_001_000))
+    assert (await lnflow("import", "--node", "alice", str(log))).code == 0
+    log.write_bytes(refusal(2, 1_790_000_001, 1_001_000))
+    assert (await lnflow("import", str(log))).code == 0
+    result = await lnflow("analyze", *EVERYTHING)
+    assert result.document["node"]["name"] == "alice"
+    assert result.document["attempts"]["failed_here"] == 2
+    assert "holds" not in result.err
