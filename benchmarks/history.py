@@ -15,11 +15,10 @@ from lnflow.domain.htlc import DownstreamFailed, Offered, Refused, Settled
 from lnflow.domain.time import SystemClock
 from lnflow.ingest.files.reading import read
 from lnflow.ingest.files.source import open_source
-from lnflow.ingest.importer import import_paths
+from lnflow.ingest.importer import BATCH_EVENTS, import_paths
 from lnflow.store.writing import StoreWriter
 
 CHANNELS = 1_000
-_BATCH_EVENTS = 30_000  # as the importer
 _MEMORY_LIMIT_MIB = 150.0
 _CACHE_FULL_LINES = 1_000_000  # by then SQLite's page cache has been filled
 
@@ -96,7 +95,7 @@ def _bare(log: Path, scratch: Path) -> Spent:
                 for event in chunk.items:
                     _reduce(rows, event)
                 count += len(chunk.items)
-                if count >= _BATCH_EVENTS:
+                if count >= BATCH_EVENTS:
                     _insert(con, rows)
                     count = 0
         _insert(con, rows)
@@ -151,7 +150,7 @@ _CHILD = """
 import re, sys
 from pathlib import Path
 from lnflow.domain.time import SystemClock
-from lnflow.ingest.importer import import_paths
+from lnflow.ingest.importer import BATCH_EVENTS, import_paths
 from lnflow.store.writing import StoreWriter
 with StoreWriter(Path(sys.argv[1]), "node") as writer:
     [report] = import_paths(writer, ["-"], clock=SystemClock())
