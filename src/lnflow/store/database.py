@@ -33,7 +33,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
             con.execute("PRAGMA journal_mode = WAL")
             con.execute("PRAGMA synchronous = NORMAL")
             con.execute("PRAGMA temp_store = MEMORY")
-            con.execute("PRAGMA cache_size = -32768")  # 32 MiB
+            con.execute("PRAGMA cache_size = -24576")  # 24 MiB
             con.execute("PRAGMA wal_autocheckpoint = 4000")
             migrate(con, path)
         except BaseException:
