@@ -112,7 +112,14 @@ class ClnCollector:
         Raises `ConfigurationError` if another collector holds the lease or the node is not the one stored under
         this name, `NodeRefused` for a node that will not do, `NodeUnavailable` only at the very beginning.
         """
-        await self._take_lease()
+        try:
+            await self._take_lease()
+            await self._collect_with_lease()
+        finally:
+            # What a cancelled task began in the thread goes on: only after its end may the caller close the store.
+            self._thread.shutdown()
+
+    async def _collect_with_lease(self) -> None:
         try:
             info = await self._facts.node_info()
             self._live.history.max_dust_msat = await self._facts.max_dust_msat()
@@ -124,7 +131,6 @@ class ClnCollector:
             self.status.stream = StreamState.STOPPED
             self._on_change()
             await asyncio.shield(self._written(self._finish))
-            self._thread.shutdown()
 
     def _finish(self, writer: StoreWriter) -> None:
         """Let the next collector begin; then make the demands of late rows, since answers must not wait for it."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -403,3 +404,20 @@ async def test_stopping_the_channel_is_told(plugin: PluginHost, network: Network
     network.offer("453x3x0", 1_000_000)
     status = await plugin_until(plugin, lambda s: s["attempts"] >= 1)
     assert status["notifications"]["received"]["channel_state_changed"] == 1
+
+
+async def test_a_stop_waits_for_what_the_store_is_doing(server: SocketServer, tmp_path: Path) -> None:
+    """Stopped while it takes its lease: the store may be closed as soon as `run` has ended, and no sooner."""
+    database, rpc, clock = tmp_path / "store.sqlite", SocketRpc(server.path, allowed=READ_METHODS), SystemClock()
+    with StoreWriter(database, "default") as writer:
+        live = LiveForwards(ForwardReader(rpc, clock), NodeFacts(rpc), NodeHistory(), clock)
+        collector = ClnCollector(rpc, live, writer, clock)
+        with contextlib.closing(sqlite3.connect(database, isolation_level=None, check_same_thread=False)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            running = asyncio.create_task(collector.run())
+            await until(lambda: any(t.name.startswith("lnflow-writer") for t in threading.enumerate()))
+            threading.Timer(0.3, other.rollback).start()  # the loop itself waits for the thread
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            assert not other.in_transaction
+        assert not any(t.name.startswith("lnflow-writer") for t in threading.enumerate())
