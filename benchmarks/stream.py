@@ -193,7 +193,7 @@ def _without_loss(node: Node, scratch: Path, name: str) -> Row:
         file.unlink()
     return Row(
         name=name, value=expected - stored + shed, bar=0, at_least=False, unit="",
-        figures=f"{stored:,} attempts of {expected:,}, {shed} events shed, {status.backfilled} told by the history first",
+        figures=f"{stored:,} live of {expected:,} attempts, {shed} events shed, {status.backfilled} in history first",
     )  # fmt: skip
 
 
