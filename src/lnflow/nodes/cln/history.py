@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
+from heapq import heappop, heappush
 from itertools import pairwise
+from math import inf
 from operator import attrgetter
 from typing import Generic, TypeVar
 
@@ -145,6 +147,18 @@ class _Prices(_Line[PolicyChange]):
         self.items[:last] = earlier[-_OLDER_TERMS:]
 
 
+def _most_at_once(flights: list[Flight]) -> int:
+    """Return how many of these, in order of their beginning, were in flight at once at most."""
+    ends_ns: list[float] = []
+    most = 0
+    for flight in flights:
+        while ends_ns and ends_ns[0] <= flight.at_ns:
+            heappop(ends_ns)
+        heappush(ends_ns, inf if flight.until_ns is None else flight.until_ns)
+        most = max(most, len(ends_ns))
+    return most
+
+
 class ChannelHistory:
     """Everything of one channel, by channel_id."""
 
@@ -158,9 +172,7 @@ class ChannelHistory:
         self.policies = _Prices()
         self.flights: _Line[Flight] = _Line()
         self.incomes: _Line[_Income] = _Line()
-        self.most_in_flight = 0
-        """The most HTLCs that we ever saw going out at once; a lower bound of the peer's limit."""
-        self._in_the_air: list[Flight] = []
+        self._most_seen = 0
 
     def state(self, at_ns: int) -> str | None:
         """The channel's state then, by what was told and what was listed; None if nothing was seen before."""
@@ -205,15 +217,17 @@ class ChannelHistory:
         lost = any(raised_ns < restart <= at_ns for restart in restarts)
         return older if older is not None and at_ns < until_ns and not lost else None
 
-    def add_flight(self, flight: Flight) -> None:
-        """Take an HTLC that went out.  One told late, out of order, is not counted: the most stays a lower bound."""
-        is_late = bool(self.flights.items) and flight.at_ns < self.flights.items[-1].at_ns
-        self.flights.add(flight)
-        if is_late:
-            return
-        self._in_the_air = [f for f in self._in_the_air if f.until_ns is None or f.until_ns > flight.at_ns]
-        self._in_the_air.append(flight)
-        self.most_in_flight = max(self.most_in_flight, len(self._in_the_air))
+    @property
+    def most_in_flight(self) -> int:
+        """The most HTLCs that we know to have gone out at once; a lower bound of the peer's limit.
+
+        Asked anew each time: an HTLC whose end is not told yet counts as in flight, and no longer once it is.
+        """
+        return max(self._most_seen, _most_at_once(self.flights.items))
+
+    def saw_in_flight(self, count: int) -> None:
+        """So many were listed at once."""
+        self._most_seen = max(self._most_seen, count)
 
     def in_flight(self, at_ns: int) -> list[Flight]:
         """HTLCs of forwards that were going out by this channel then."""
@@ -239,7 +253,8 @@ class ChannelHistory:
             line.forget_before(at_ns)
 
     def forget_forwards_before(self, at_ns: int) -> None:
-        """Drop what had come and gone before."""
+        """Drop what had come and gone before; what it says of the limit stays."""
+        self.saw_in_flight(_most_at_once([f for f in self.flights.items if f.until_ns is not None]))
         self.flights.items = [f for f in self.flights.items if f.until_ns is None or f.until_ns >= at_ns]
         self.incomes.forget_before(at_ns)
 
@@ -285,7 +300,7 @@ class NodeHistory:
                 self.add_connection(at_ns, listed.peer_id, connected=listed.peer_connected)
             snapshot = _snapshot(at_ns, listed)
             channel.snapshots.add(snapshot)
-            channel.most_in_flight = max(channel.most_in_flight, snapshot.out_htlcs)
+            channel.saw_in_flight(snapshot.out_htlcs)
             if snapshot.terms is not None:
                 channel.see_terms(at_ns, snapshot.terms)
 
@@ -337,7 +352,7 @@ class NodeHistory:
         elif out is not None:
             flight = Flight(time_ns(row.received_time), msat(row.out_msat), until_ns, settled)
             self._flights[row.created_index] = flight
-            out.add_flight(flight)
+            out.flights.add(flight)
         if settled and incoming is not None and until_ns is not None:
             incoming.incomes.add(_Income(until_ns, msat(row.in_msat)))
 
