@@ -118,12 +118,12 @@ async def test_clnrest_of_the_settings_with_its_own_certificate(operator: Operat
 
 @pytest.mark.parametrize("command", [("analyze",), ("monitor",), ("doctor",), ("policy", "apply", "-c", "x.conf")])
 async def test_two_kinds_of_node_at_once_are_a_misuse(operator: Operator, command: tuple[str, ...]) -> None:
-    misused = await operator.lnflow(*command, "--lightning-dir", operator.lightning_dir, "--lnd-dir", "/root/.lnd")
+    misused = await operator.lnflow(*command, "--lightning-dir", operator.lightning_dir, "--lnd-dir", "/somewhere/.lnd")
     assert misused.code == 2
     assert "--lightning-dir is of Core Lightning and --lnd-dir of LND" in misused.err
     settings = operator.write(
         "settings.toml",
-        f'[nodes.bob]\nlightning_dir = "{operator.lightning_dir}"\n[nodes.alice]\nlnd_dir = "/root/.lnd"\n',
+        f'[nodes.bob]\nlightning_dir = "{operator.lightning_dir}"\n[nodes.alice]\nlnd_dir = "/somewhere/.lnd"\n',
     )
     misused = await operator.lnflow(*command, "--settings", settings, "--grpc-host", "localhost:10009")
     assert misused.code == 2
