@@ -34,6 +34,8 @@ class ClnEvidence:
         self._history = NodeHistory()
         self._listings: list[tuple[int, int]] = []
         """Time of each listing that is kept, and how many channels it had."""
+        self._listed = 0
+        """Their channels in all."""
         self._rows: dict[_Key, ForwardRow] = {}
         self._refused: set[_Key] = set()
         self._in_history: set[_Key] = set()
@@ -46,7 +48,8 @@ class ClnEvidence:
             case ClnListing():
                 self._history.add_snapshot(seen.at_ns, list(seen.channels))
                 self._listings.append((seen.at_ns, len(seen.channels)))
-                if sum(count for _, count in self._listings) > MOST_LISTED:
+                self._listed += len(seen.channels)
+                if self._listed > MOST_LISTED:
                     self._drop_older_half()
             case ClnNotice():
                 remember(self._history, seen.seen, seen.at_ns)
@@ -93,4 +96,5 @@ class ClnEvidence:
     def _drop_older_half(self) -> None:
         self._listings.sort()
         self._listings = self._listings[len(self._listings) // 2 :]
+        self._listed = sum(count for _, count in self._listings)
         self._history.forget_listings_before(self._listings[0][0])

@@ -8,7 +8,7 @@ import pytest
 from tests.integration.cln.recorded import Truth, final_rows, recording, take, truths
 from tests.integration.cln.schemas import RECORDINGS
 
-from lnflow.nodes.cln.attribution import Attribution, Verdict, attribute, attributed
+from lnflow.nodes.cln.attribution import Attribution, Verdict, attribute, judged
 from lnflow.nodes.cln.history import NodeHistory
 from lnflow.simulation.lightningd.recording import Moment
 
@@ -16,7 +16,7 @@ MAX_DUST_MSAT = 2_000_000  # the recorded router's max-dust-htlc-exposure-msat, 
 REMOTE = {"channels", "forwards"}
 
 
-def judged(
+def verdicts_on(
     name: str, keep: Callable[[Moment], bool], *, max_dust_msat: int | None = MAX_DUST_MSAT
 ) -> list[tuple[Truth, Attribution]]:
     record = recording(name)
@@ -46,7 +46,7 @@ def is_right(truth: Truth, found: Attribution) -> bool:
 
 @pytest.mark.parametrize("name", RECORDINGS)
 def test_a_plugin_tells_every_cause(name: str) -> None:
-    verdicts = judged(name, lambda _: True)
+    verdicts = verdicts_on(name, lambda _: True)
     print("\n" + table(verdicts))  # noqa: T201  # the table is asked for
     assert [t.cause for t, found in verdicts if not is_right(t, found)] == []
     of_4103 = {found.verdict for truth, found in verdicts if truth.row.failcode == 4103}
@@ -74,7 +74,7 @@ BLIND: dict[str, Callable[[Moment], bool]] = {
 @pytest.mark.parametrize("name", RECORDINGS)
 @pytest.mark.parametrize("keep", BLIND.values(), ids=BLIND.keys())
 def test_with_less_seen_nothing_wrong_is_said_with_confidence(name: str, keep: Callable[[Moment], bool]) -> None:
-    verdicts = judged(name, keep, max_dust_msat=None)
+    verdicts = verdicts_on(name, keep, max_dust_msat=None)
     print("\n" + table(verdicts))  # noqa: T201
     wrong = [
         (truth.step, truth.cause, found.verdict.text, found.confidence)
@@ -88,7 +88,7 @@ def test_with_less_seen_nothing_wrong_is_said_with_confidence(name: str, keep: C
 def test_what_should_have_left_is_found_without_out_msat(name: str) -> None:
     """Exact wherever the sender paid our price; a refusal for its fee is an estimate with bounds."""
     exact = 0
-    for truth, found in judged(name, lambda _: True):
+    for truth, found in verdicts_on(name, lambda _: True):
         if found.amount_out_msat is None or truth.row.out_msat is not None:
             continue
         if truth.cause in ("fee_insufficient", "channel_closing", "unknown_next_peer"):
@@ -107,7 +107,7 @@ def test_attempts_carry_cause_and_amount_to_the_store(name: str) -> None:
     for moment in record.moments:
         take(history, moment)
     for truth in truths(name, record):
-        attempt = attributed(truth.row, history)
+        attempt, _ = judged(truth.row, history)
         assert attempt.amount_in_msat == truth.row.in_msat
         if truth.cause == "insufficient_balance":
             assert (attempt.cause.text, attempt.amount_out_msat) == ("insufficient_balance", truth.out_msat)

@@ -139,11 +139,6 @@ def attribute(row: ForwardRow, history: NodeHistory) -> Attribution:
     )
 
 
-def attributed(row: ForwardRow, history: NodeHistory) -> Attempt:
-    """Return the attempt with the cause we found and, for a refusal, the amount that should have left."""
-    return judged(row, history)[0]
-
-
 def judged(row: ForwardRow, history: NodeHistory) -> tuple[Attempt, float]:
     """Return the attempt with the cause we found and how sure it is, 0-1.
 

@@ -13,7 +13,7 @@ from lnflow.domain.causes import Cause
 from lnflow.domain.errors import NodeUnavailable
 from lnflow.domain.fees import forward_fee_msat
 from lnflow.domain.time import SECOND_NS
-from lnflow.nodes.cln.attribution import Verdict, attribute, attributed
+from lnflow.nodes.cln.attribution import Verdict, attribute, judged
 from lnflow.nodes.cln.history import NodeHistory, Terms
 from lnflow.nodes.cln.rows import attempt_of
 from lnflow.nodes.cln.wire import ForwardRow, PeerChannel
@@ -106,7 +106,7 @@ def test_a_refused_fee_is_measured_by_the_earlier_price_days_later() -> None:
         history.add_snapshot(T0 + number * 30 * SECOND_NS, [dearer])
         history.forget_before(T0 + number * 30 * SECOND_NS)
     late = refused(100_011_000, at_s=4999 * 30, code=4108)
-    attempt = attributed(late, history)
+    attempt, _ = judged(late, history)
     assert (attempt.cause, attempt.amount_out_msat) == (Cause.FEE_INSUFFICIENT, 100_000_000)
     channel = history.channel("1x1x1")
     assert channel is not None
@@ -170,7 +170,7 @@ def test_a_reason_that_we_do_not_know_does_not_stop_us() -> None:
 def test_an_unknown_code_is_kept_and_claims_nothing() -> None:
     found = attribute(refused(10_000, code=12_345), seen((0, listed())))
     assert (found.verdict, found.cause) == (Verdict.UNKNOWN, Cause.UNRECOGNISED)
-    assert attributed(refused(10_000, code=12_345), NodeHistory()).wire_code == 12_345
+    assert judged(refused(10_000, code=12_345), NodeHistory())[0].wire_code == 12_345
 
 
 def test_a_listing_from_before_the_peer_came_back_does_not_speak_for_now() -> None:
@@ -185,7 +185,7 @@ def test_a_listing_from_before_the_peer_came_back_does_not_speak_for_now() -> No
 
 
 def test_history_before_our_start_is_unattributed() -> None:
-    attempt = attributed(refused(100_000), NodeHistory())
+    attempt, _ = judged(refused(100_000), NodeHistory())
     assert (attempt.cause, attempt.amount_out_msat) == (Cause.UNATTRIBUTED, None)
 
 
