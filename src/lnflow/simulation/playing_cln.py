@@ -25,9 +25,9 @@ from lnflow.domain.time import MINUTE_NS, SECOND_NS
 from lnflow.nodes.port import ChannelEvent, ChannelEventKind, PolicyEvent
 from lnflow.simulation.clock import SimulatedClock
 from lnflow.simulation.lightningd.channel import Channel, Htlc
+from lnflow.simulation.lightningd.checks import Refusal
 from lnflow.simulation.lightningd.commands import Commands
 from lnflow.simulation.lightningd.forwards import Row
-from lnflow.simulation.lightningd.node import Refusal
 from lnflow.simulation.lightningd.socket_server import SocketServer
 from lnflow.simulation.playing import Pause
 from lnflow.simulation.starting_cln import node_at_start, terms_of

@@ -1,43 +1,25 @@
-"""The fake node: channels, the order of checks an HTLC meets, what is recorded and what is announced."""
+"""The fake node: channels, what becomes of an HTLC, what is recorded and what is announced."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from lnflow.simulation.lightningd.channel import FORWARDING, Channel, Htlc, State, Terms
+from lnflow.simulation.lightningd.checks import (
+    NAMES,
+    Refusal,
+    check_expiry,
+    check_incoming,
+    check_room,
+    check_terms,
+)
 from lnflow.simulation.lightningd.forwards import SECOND_NS, Forwards, Row
 from lnflow.simulation.lightningd.personality import Personality
 
 Listener = Callable[[str, dict[str, Any]], None]
-MAX_EXPIRY_BLOCKS = 2016
-EXPIRY_SAFETY_BLOCKS = 2
-
-NAMES = {
-    21: "WIRE_EXPIRY_TOO_FAR",
-    4103: "WIRE_TEMPORARY_CHANNEL_FAILURE",
-    4107: "WIRE_AMOUNT_BELOW_MINIMUM",
-    4108: "WIRE_FEE_INSUFFICIENT",
-    4109: "WIRE_INCORRECT_CLTV_EXPIRY",
-    4110: "WIRE_EXPIRY_TOO_SOON",
-    8194: "WIRE_TEMPORARY_NODE_FAILURE",
-    16392: "WIRE_PERMANENT_CHANNEL_FAILURE",
-    16394: "WIRE_UNKNOWN_NEXT_PEER",
-    24579: "WIRE_REQUIRED_NODE_FEATURE_MISSING",
-    49157: "WIRE_INVALID_ONION_HMAC",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """What we tell the sender, and the reason that only we know."""
-
-    code: int
-    reason: str
-    out: Channel | None = None
 
 
 class FakeNode:
@@ -186,7 +168,7 @@ class FakeNode:
         `onion_error` makes the onion unreadable with that code; `cltv_delta` and `expiry_blocks` are what the
         sender left us, and what remains after us.
         """
-        refusal = self._check_incoming(in_channel, in_msat, onion_error)
+        refusal = check_incoming(in_channel, in_msat, onion_error)
         if refusal is not None:
             return self.refuse(in_channel, None, refusal, in_msat=in_msat, payment_hash=payment_hash)
         if out is None:
@@ -220,16 +202,6 @@ class FakeNode:
         self._record_new(row)
         return row
 
-    def _check_incoming(self, channel: Channel, in_msat: int, onion_error: int | None) -> Refusal | None:
-        if onion_error is not None:
-            return Refusal(code=onion_error, reason="invalid_onion")
-        if channel.state not in FORWARDING:
-            return Refusal(code=16392, reason="incoming_channel_closing")
-        small = in_msat < channel.dust_limit_msat
-        if small and channel.dust_msat(incoming=True) + in_msat > channel.max_dust_msat:
-            return Refusal(code=8194, reason="dust_exposure_incoming")
-        return None
-
     def _arrived(self, in_channel: Channel, in_msat: int, payment_hash: str | None) -> Row:
         htlc_id, in_channel.next_in_id = in_channel.next_in_id, in_channel.next_in_id + 1
         return Row(
@@ -253,37 +225,13 @@ class FakeNode:
             return Refusal(code=16394, reason="channel_closing" if closing else "unknown_next_peer")
         chosen = self._best_sibling(asked)
         terms = chosen.accepted_terms(self.clock())
-        paying = [t for t in terms if t.pays(in_msat, out_msat)]
-        if not paying:
-            return Refusal(code=4108, reason="fee_insufficient", out=chosen)
-        if all(out_msat > t.htlc_max_msat for t in terms):
-            return Refusal(code=4103, reason="htlc_exceeds_max", out=chosen)
-        if all(out_msat < t.htlc_min_msat for t in terms):
-            return Refusal(code=4103, reason="htlc_below_min", out=chosen)
-        if cltv_delta < 40:
-            return Refusal(code=4109, reason="incorrect_cltv_expiry", out=chosen)
-        if expiry_blocks <= EXPIRY_SAFETY_BLOCKS:
-            return Refusal(code=4110, reason="expiry_too_soon", out=chosen)
-        if expiry_blocks > MAX_EXPIRY_BLOCKS:
-            return Refusal(code=21, reason="expiry_too_far", out=chosen)
-        return self._check_channeld(chosen, out_msat) or chosen
+        refusal = check_terms(chosen, terms, in_msat, out_msat) or check_expiry(chosen, cltv_delta, expiry_blocks)
+        return refusal or self._check_channeld(chosen, out_msat) or chosen
 
     def _check_channeld(self, channel: Channel, out_msat: int) -> Refusal | None:
-        in_flight = channel.out_htlcs()
         if not self.link_is_up(channel.peer_id):
             return Refusal(code=4103, reason="peer_offline", out=channel)
-        if out_msat < channel.peer_min_htlc_msat:
-            return Refusal(code=4107, reason="below_peer_minimum", out=channel)
-        if len(in_flight) >= min(channel.peer_max_htlcs, self.max_concurrent_htlcs):
-            return Refusal(code=4103, reason="slots_full", out=channel)
-        if sum(h.amount_msat for h in in_flight) + out_msat > channel.peer_max_in_flight_msat:
-            return Refusal(code=24579, reason="in_flight_cap", out=channel)
-        if out_msat > channel.spendable_msat:
-            return Refusal(code=4103, reason="insufficient_balance", out=channel)
-        small = out_msat < channel.dust_limit_msat
-        if small and channel.dust_msat(incoming=False) + out_msat > channel.max_dust_msat:
-            return Refusal(code=4103, reason="dust_exposure", out=channel)
-        return None
+        return check_room(channel, out_msat, self.max_concurrent_htlcs)
 
     def _best_sibling(self, asked: Channel) -> Channel:
         """Non-strict forwarding: among the peer's channels with the same fees, the largest spendable."""
