@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.ingest_files.reading_back import LND_VERSIONS, Result, lnd_recording, read_bytes
 
+from lnflow.domain.amounts import MOST_MSAT
 from lnflow.domain.causes import Cause, Outcome
 from lnflow.domain.channel import ChannelPolicies, ChannelState, ClosedChannel, NodeInfo, PendingHtlc, Policy
 from lnflow.domain.htlc import (
@@ -33,7 +34,7 @@ from lnflow.nodes.lnd.json_form import GraphEdge
 SCIDS = st.integers(1, (1 << 64) - 1)
 IDS = st.integers(0, (1 << 63) - 1)
 TIMES = st.integers(1, (1 << 63) - 1)
-MSAT = st.integers(1, 21 * 10**17)
+MSAT = st.integers(1, MOST_MSAT)
 AMOUNTS = st.none() | MSAT
 SATS = st.integers(0, 21 * 10**14)
 KEYS = st.integers(0, 1 << 256).map(lambda number: f"02{number:064x}"[:66])
