@@ -22,6 +22,7 @@ from lnflow.domain.channel import NodeInfo, Policy
 from lnflow.domain.errors import ConfigurationError, NodeRefused, NodeUnavailable, StoreError
 from lnflow.domain.htlc import Attempt
 from lnflow.domain.time import DAY_NS, SECOND_NS, Clock
+from lnflow.ingest.cln_pages import page_facts
 from lnflow.ingest.join import Joiner
 from lnflow.ingest.status import CollectorStatus, StreamState
 from lnflow.ingest.writer_thread import PRUNED_AT_ONCE
@@ -31,13 +32,12 @@ from lnflow.nodes.cln.history import Terms
 from lnflow.nodes.cln.ledger import LedgerCheck, autoclean, fees_collected_msat
 from lnflow.nodes.cln.live import LiveBatch, LiveForwards
 from lnflow.nodes.cln.reader import ClnReader
-from lnflow.nodes.cln.rows import attempt_of
 from lnflow.nodes.cln.rpc import ClnRpc
 from lnflow.store.attributions import AttributedHour, Told
 from lnflow.store.costs import PAYMENTS_CURSOR, WALLET_CURSOR
 from lnflow.store.history import StoreHistory
 from lnflow.store.reading import LIVE, StoreReader
-from lnflow.store.rows import AttemptFacts
+from lnflow.store.rows import AttemptFacts, FactColumns
 from lnflow.store.writing import StoreWriter
 
 logger = logging.getLogger(__name__)
@@ -240,7 +240,7 @@ class ClnCollector:
             writing: asyncio.Task[None] | None = None
             try:
                 async for batch in self._history.history(down_to):
-                    facts = _facts([attempt_of(row) for row in batch.rows])
+                    facts = page_facts(batch.rows)
                     if writing is not None:
                         await writing
                     writing = asyncio.create_task(self._store_history(facts, batch.down_to))  # reading goes on
@@ -258,7 +258,7 @@ class ClnCollector:
         await self._tolerate(self._prune)
         self._on_change()
 
-    async def _store_history(self, facts: list[AttemptFacts], down_to: int) -> None:
+    async def _store_history(self, facts: FactColumns, down_to: int) -> None:
         report = await self._until_stored(lambda w: w.write_batch(facts, cursors={DOWN_TO: down_to}))
         self.status.backfilled += report.new
         self.status.history_down_to = down_to

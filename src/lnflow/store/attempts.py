@@ -7,24 +7,26 @@ new share is put in.  So totals always equal the sum of the rows that were ever 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
-from itertools import repeat
+from collections.abc import Sequence
+from itertools import compress
+from operator import not_
+
+import numpy as np
 
 from lnflow.domain.causes import Cause, Outcome
 from lnflow.store import bulk, rollups
 from lnflow.store.rollups import Share
 from lnflow.store.rows import (
-    ARRIVED,
-    HISTORY,
     IN_CHAN,
     IN_HTLC_ID,
     ONLY_KNOWN,
     ORDINAL,
-    OUTCOME,
-    RESOLVED,
+    Column,
+    Columns,
     Row,
     WriteReport,
     accounted_ns,
+    rows_of,
 )
 
 # The columns of a Row, in its order.
@@ -43,7 +45,6 @@ _ACCOUNTED = f"""CASE WHEN outcome = {Outcome.SETTLED:d} THEN coalesce(history_n
 _ATTEMPT = """attempt (node_id, in_chan, in_htlc_id, out_chan, out_scid, out_htlc_id, out_used,
   out_at_ns, amount_in_msat, amount_out_msat, arrived_ns, resolved_ns, history_ns, outcome, cause,
   wire_code, detail, live, ordinal, accounted_ns)"""
-_ATTEMPT_COLUMNS = 20
 _NO_IDS = (1 << 63, -1)
 
 
@@ -67,6 +68,25 @@ class StoredIds(dict[int | None, tuple[int, int]]):
         self[in_chan] = _NO_IDS if highest is None else (lowest, highest)
         return self[in_chan]
 
+    def beyond(self, in_chans: Column, htlc_ids: Column, only_known: Column) -> list[bool]:
+        """Tell of each row whether it is new for its id alone."""
+        bounds = {in_chan: self[in_chan] for in_chan in set(in_chans)}
+        return [
+            htlc_id is not None and not only and not (bounds[in_chan][0] <= htlc_id <= bounds[in_chan][1])
+            for in_chan, htlc_id, only in zip(in_chans, htlc_ids, only_known, strict=True)
+        ]
+
+    def extend(self, in_chans: Column, htlc_ids: Column) -> None:
+        """These ids are stored now."""
+        chans, ids = np.array(in_chans, np.int64), np.array(htlc_ids, np.int64)
+        order = np.argsort(chans, kind="stable")
+        starts = np.flatnonzero(np.diff(chans[order], prepend=-1))
+        firsts = chans[order[starts]].tolist()
+        lows, highs = (end.reduceat(ids[order], starts).tolist() for end in (np.minimum, np.maximum))
+        for in_chan, low, high in zip(firsts, lows, highs, strict=True):
+            lowest, highest = self[in_chan]
+            self[in_chan] = (min(lowest, low), max(highest, high))
+
 
 def prepare(con: sqlite3.Connection) -> None:
     """Make the temporary tables of this connection."""
@@ -74,48 +94,38 @@ def prepare(con: sqlite3.Connection) -> None:
     con.execute("CREATE TEMP TABLE IF NOT EXISTS arrived_before (arrived_ns INTEGER)")
 
 
-def upsert(con: sqlite3.Connection, node_id: int, ids: StoredIds, rows: Sequence[Row]) -> WriteReport:
+def upsert(con: sqlite3.Connection, node_id: int, ids: StoredIds, columns: Columns) -> WriteReport:
     """Merge rows, each of another HTLC, into the attempts and rollups of a node."""
-    beyond: list[Row] = []
-    others: list[Row] = []
-    for row in rows:
-        htlc_id = row[IN_HTLC_ID]
-        if htlc_id is not None and not row[ONLY_KNOWN]:
-            lowest, highest = ids[row[IN_CHAN]]
-            if not lowest <= htlc_id <= highest:
-                beyond.append(row)
-                continue
-        others.append(row)
-    of_beyond = _insert_new(con, node_id, ids, beyond) if beyond else None
+    beyond = ids.beyond(columns[IN_CHAN], columns[IN_HTLC_ID], columns[ONLY_KNOWN])
+    new, others = columns, list[Row]()
+    if not all(beyond):
+        new = [list(compress(column, beyond)) for column in columns]
+        others = list(compress(rows_of(columns), map(not_, beyond)))
+    of_new = _insert_new(con, node_id, ids, new) if new[IN_CHAN] else None
     [newest] = con.execute("SELECT coalesce(max(attempt_id), 0) FROM attempt").fetchone()
     report, shares = _merge_staged(con, node_id, others) if others else (WriteReport(), [])
     if report.new:
         shares += rollups.shares_of(con, 1, "a.attempt_id > ?", (newest,))
-    rollups.fold(con, node_id, shares, of_beyond)
-    report.new += len(beyond)
+    rollups.fold(con, node_id, shares, of_new)
+    report.new += len(new[IN_CHAN])
     return report
 
 
-def _insert_new(con: sqlite3.Connection, node_id: int, ids: StoredIds, rows: Sequence[Row]) -> rollups.Ints:
+def _insert_new(con: sqlite3.Connection, node_id: int, ids: StoredIds, columns: Columns) -> rollups.Ints:
     """Insert rows that cannot be known; return their shares."""
-    columns = list(zip(*rows, strict=True))
-    times = accounted_ns(*(columns[n] for n in (OUTCOME, ARRIVED, RESOLVED, HISTORY)))
-    inserted = zip(repeat(node_id, len(rows)), *columns[:ONLY_KNOWN], columns[ORDINAL], times, strict=True)
-    bulk.insert(con, _ATTEMPT, inserted, _ATTEMPT_COLUMNS)
-    for in_chan, htlc_id in zip(columns[IN_CHAN], columns[IN_HTLC_ID], strict=True):
-        lowest, highest = ids[in_chan]
-        if htlc_id is not None and not lowest <= htlc_id <= highest:
-            ids[in_chan] = (min(lowest, htlc_id), max(highest, htlc_id))
+    times = accounted_ns(columns)
+    bulk.insert(con, _ATTEMPT, [[node_id] * len(times), *columns[:ONLY_KNOWN], columns[ORDINAL], times])
+    ids.extend(columns[IN_CHAN], columns[IN_HTLC_ID])
     return rollups.shares_of_new(columns, times)
 
 
-def known_arrivals(con: sqlite3.Connection) -> Iterable[int]:
+def known_arrivals(con: sqlite3.Connection) -> list[int | None]:
     """Return when the attempts arrived that the last `upsert` found known, as was said before and as is said now."""
     rows = con.execute(
         """SELECT arrived_ns FROM temp.arrived_before UNION SELECT arrived_ns FROM attempt
              WHERE attempt_id IN (SELECT old_id FROM temp.stage WHERE old_id IS NOT NULL)"""
     )
-    return [at_ns for (at_ns,) in rows if at_ns is not None]
+    return [at_ns for (at_ns,) in rows]
 
 
 def _merge_staged(con: sqlite3.Connection, node_id: int, rows: Sequence[Row]) -> tuple[WriteReport, list[Share]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from itertools import compress
 
 from lnflow.store import attempts, twins
 from lnflow.store.channels import UNKNOWN_CHANNEL, ChannelDictionary, proves_channel
@@ -17,14 +17,15 @@ from lnflow.store.rows import (
     IN_HTLC_ID,
     ONLY_KNOWN,
     OUT_CHAN,
-    OUTCOME,
-    RESOLVED,
-    AttemptFacts,
+    Columns,
+    FactColumns,
     Row,
     WriteReport,
     accounted_ns,
+    columns_of,
+    rows_of,
 )
-from lnflow.store.signed import to_signed
+from lnflow.store.signed import all_signed
 
 
 class BatchWriter:
@@ -44,87 +45,94 @@ class BatchWriter:
         self._stored_ids = stored_ids
         self._demands = demands
 
-    def write(self, facts: Iterable[AttemptFacts], raw_since_ns: int | None) -> WriteReport:
+    def write(self, facts: FactColumns, raw_since_ns: int | None) -> WriteReport:
         """Store facts; what is older than the single rows that are kept is only counted."""
-        rows, again, has_no_id = self._stage(facts)
+        columns, several_ids = self._stage(facts)
         report = WriteReport()
+        again: list[Row] = []
         older = told_twice = 0
-        if has_no_id:
-            staged = len(rows)
-            rows = _each_once(rows)
-            told_twice = staged - len(rows)
+        if has_no_id := None in columns[IN_HTLC_ID]:
+            rows = _each_once(rows_of(columns))
+            told_twice = len(columns[IN_CHAN]) - len(rows)
+            columns = columns_of(rows)
+        if several_ids:
+            first, again = _apart(rows_of(columns))
+            columns = columns_of(first)
         if raw_since_ns is not None:
-            staged = len(rows)
-            rows = [row for row in rows if self._can_be_told(row, raw_since_ns)]
-            older = staged - len(rows)
-        if rows:
-            report = self._write_attempts(rows)
-            twins.match(self._con, self._node_id, rows, has_no_id)
+            columns, older = self._that_can_be_told(columns, raw_since_ns)
+        if columns[IN_CHAN]:
+            report = self._write_attempts(columns)
+            twins.match(self._con, self._node_id, columns, has_no_id)
         for row in again:  # one HTLC under two ids of its channel
-            report.known += self._write_attempts([row]).known
+            report.known += self._write_attempts(columns_of([row])).known
         report.known += told_twice
         report.older = older
         return report
 
-    def _can_be_told(self, row: Row, raw_since_ns: int) -> bool:
-        """Tell whether a row is new or known: not if the single rows of its time were pruned and it is not there."""
-        [at_ns] = accounted_ns(*([row[n]] for n in (OUTCOME, ARRIVED, RESOLVED, HISTORY)))
-        if at_ns is None or at_ns >= raw_since_ns or row[ONLY_KNOWN]:
-            return True
+    def _that_can_be_told(self, columns: Columns, raw_since_ns: int) -> tuple[Columns, int]:
+        """Return the rows that are new or known, and how many may be either: the single rows of their time were
+        pruned, and they are not there."""
+        times = accounted_ns(columns)
+        if all(at_ns is None or at_ns >= raw_since_ns for at_ns in times):
+            return columns, 0
+        told = [
+            at_ns is None or at_ns >= raw_since_ns or bool(row[ONLY_KNOWN]) or self._is_stored(row)
+            for at_ns, row in zip(times, rows_of(columns), strict=True)
+        ]
+        return [list(compress(column, told)) for column in columns], told.count(False)
+
+    def _is_stored(self, row: Row) -> bool:
         found = self._con.execute(
             "SELECT 1 FROM attempt WHERE node_id = ? AND in_chan = ? AND in_htlc_id = ?",
             (self._node_id, row[IN_CHAN], row[IN_HTLC_ID]),
         ).fetchone()
         return found is not None
 
-    def _write_attempts(self, rows: list[Row]) -> WriteReport:
-        report = attempts.upsert(self._con, self._node_id, self._stored_ids, rows)
-        self._demands.changed(at_ns for r in rows if (at_ns := r[ARRIVED]) is not None)
+    def _write_attempts(self, columns: Columns) -> WriteReport:
+        report = attempts.upsert(self._con, self._node_id, self._stored_ids, columns)
+        self._demands.changed(columns[ARRIVED])
         if report.known:
             self._demands.changed(attempts.known_arrivals(self._con))
         return report
 
-    def _stage(self, facts: Iterable[AttemptFacts]) -> tuple[list[Row], list[Row], bool]:
-        """Return the facts as rows, those rows that are one HTLC under a second id, and whether any has no id."""
-        rows: list[Row] = []
-        ids, channels = self._channels.ids, self._channels
-        has_no_id = False
-        scid_of: dict[int, int] = {}
-        several_ids = False
-        unknown: list[tuple[int, int]] = []
-        for f in facts:
-            in_scid, out_scid = f.in_scid, f.out_scid
-            in_chan = ids.get(in_scid)
-            if f.only_known:
-                if in_chan is None:
-                    continue  # a receive, or from before our time
-                out_chan: int | None = UNKNOWN_CHANNEL
-            else:
-                if in_chan is None:
-                    in_chan = channels.incoming(in_scid)
-                out_chan = ids.get(out_scid)
-                if out_chan is None:
-                    out_chan = channels.outgoing(out_scid, proves_channel(f.out_used, f.cause))
-                    if not out_chan and out_scid:
-                        unknown.append((len(rows), out_scid))
-            for used in f.also_used:
-                channels.outgoing(used, True)
-            several_ids |= scid_of.setdefault(in_chan, in_scid) != in_scid
-            has_no_id |= f.in_htlc_id is None
-            rows.append(
-                (
-                    in_chan, f.in_htlc_id, out_chan, to_signed(out_scid), f.out_htlc_id, f.out_used, f.out_at_ns,
-                    f.amount_in_msat, f.amount_out_msat, f.arrived_ns, f.resolved_ns, f.history_ns, f.outcome,
-                    f.cause, f.wire_code, f.detail, f.live, f.only_known, f.ordinal,
-                )
-            )  # fmt: skip
-        for n, out_scid in unknown:  # a later row of the batch may have shown that the id is ours
-            known = ids.get(out_scid)
-            if known is not None:
-                rows[n] = (*rows[n][:OUT_CHAN], known, *rows[n][OUT_CHAN + 1 :])
-        if several_ids:
-            return *_apart(rows), has_no_id
-        return rows, [], has_no_id
+    def _stage(self, facts: FactColumns) -> tuple[Columns, bool]:
+        """Return the facts with our channels' numbers, and whether a channel came under several ids.
+
+        Final events of HTLCs that came in by no channel of ours are left out.
+        """
+        ids = self._channels.ids
+        only_known = any(facts.only_known)
+        if only_known:  # of a receive, or from before our time
+            facts = facts.chosen(
+                [not only or scid in ids for only, scid in zip(facts.only_known, facts.in_scid, strict=True)]
+            )
+        in_chan, out_chan = [*map(ids.get, facts.in_scid)], [*map(ids.get, facts.out_scid)]
+        if None in in_chan or None in out_chan or any(facts.also_used):
+            of_each = zip(in_chan, out_chan, facts.also_used, strict=True)
+            self._meet(facts.chosen([i is None or o is None or bool(also) for i, o, also in of_each]))
+            in_chan = [*map(ids.get, facts.in_scid)]
+            out_chan = [ids.get(scid, UNKNOWN_CHANNEL) for scid in facts.out_scid]
+        if only_known:  # they say only that it ended
+            out_chan = [UNKNOWN_CHANNEL if only else o for only, o in zip(facts.only_known, out_chan, strict=True)]
+        several_ids = len(set(in_chan)) != len(set(facts.in_scid))
+        return [
+            in_chan, facts.in_htlc_id, out_chan, all_signed(facts.out_scid), facts.out_htlc_id, facts.out_used,
+            facts.out_at_ns, facts.amount_in_msat, facts.amount_out_msat, facts.arrived_ns, facts.resolved_ns,
+            facts.history_ns, facts.outcome, facts.cause, facts.wire_code, facts.detail, facts.live,
+            facts.only_known, facts.ordinal,
+        ], several_ids  # fmt: skip
+
+    def _meet(self, facts: FactColumns) -> None:
+        """Learn the channels that these facts prove to be ours, in the order in which they are met."""
+        channels = self._channels
+        for in_scid, out_scid, used, cause, also_used, only_known in zip(
+            facts.in_scid, facts.out_scid, facts.out_used, facts.cause, facts.also_used, facts.only_known, strict=True
+        ):
+            channels.incoming(in_scid)
+            if not only_known:
+                channels.outgoing(out_scid, proves_channel(used, cause))
+            for scid in also_used:
+                channels.outgoing(scid, True)
 
 
 def _apart(rows: list[Row]) -> tuple[list[Row], list[Row]]:

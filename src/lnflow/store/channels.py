@@ -15,6 +15,7 @@ from lnflow.domain.channel import ChannelState, ClosedChannel
 from lnflow.domain.demand import PERIOD_NS
 from lnflow.store import attempts, rollups, twins
 from lnflow.store.demands import DemandKeeper
+from lnflow.store.rows import columns_of
 from lnflow.store.signed import from_signed, to_signed
 
 UNKNOWN_CHANNEL = 0
@@ -203,7 +204,7 @@ class ChannelDictionary:
         con.execute("DELETE FROM channel WHERE channel_id = ?", (old,))
         self._ids = {scid: new if c == old else c for scid, c in self._ids.items()}
         self._stored_ids.clear()
-        attempts.upsert(con, node_id, self._stored_ids, facts)
+        attempts.upsert(con, node_id, self._stored_ids, columns_of(facts))
         twins.match_channel(con, node_id, new)
         self._remake_demands_of(new)
 

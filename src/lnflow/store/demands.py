@@ -10,10 +10,12 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 import numpy as np
 
 from lnflow.domain.amounts import AMOUNT_BOUNDS_MSAT, amount_class
+from lnflow.domain.blind_tries import set_blind_apart
 from lnflow.domain.causes import Outcome
 from lnflow.domain.demand import LOOK_AHEAD_NS, LOOK_BACK_NS, PERIOD_NS, Wish, find_wishes
 from lnflow.domain.lone_tries import Tries, set_apart
@@ -28,7 +30,6 @@ _GROWTH = 0.1
 
 _CLASSES = 16
 _TWO_63 = 1 << 63
-_DEMAND_COLUMNS, _SERVED_COLUMNS = 18, 9
 
 assert len(AMOUNT_BOUNDS_MSAT) < _CLASSES
 
@@ -48,9 +49,9 @@ class DemandKeeper:
         """Drop what is known of marks, after a rollback or when channels were learnt."""
         self._marked, self._made_with = set(), {}
 
-    def changed(self, arrivals_ns: Iterable[int]) -> None:
-        """Attempts that arrived at these times are new or may now mean something else."""
-        hours = {at_ns // HOUR_NS for at_ns in arrivals_ns}
+    def changed(self, arrivals_ns: Iterable[int | None]) -> None:
+        """Attempts that arrived at these times (None: nobody said when) are new or may now mean something else."""
+        hours = {at_ns // HOUR_NS for at_ns in arrivals_ns if at_ns is not None}
         if hours:
             self._mark({p for h in hours for p in _periods_of(h * HOUR_NS, (h + 1) * HOUR_NS - 1)})
 
@@ -118,17 +119,21 @@ class DemandKeeper:
         )
         con.execute("DELETE FROM served WHERE node_id = ? AND period = ?", (node_id, period))
         wish_sums.forget(con, node_id, period)
-        lone, others = set_apart(tries)
-        begun = [w for w in find_wishes(others) if start_ns <= w.first_ns < end_ns]
+        blind, seen = set_blind_apart(tries)
+        lone, others = set_apart(seen)
+        wishes = sorted((*find_wishes(others), *blind), key=attrgetter("first_ns"))
+        begun = [w for w in wishes if start_ns <= w.first_ns < end_ns]
         circumstances = Circumstances(con, node_id, peers, start_ns, end_ns)
         [top] = con.execute("SELECT coalesce(max(demand_id), 0) FROM demand").fetchone()
-        refused = (w for w in begun if w.refused)
-        rows = (_row(number, node_id, w, circumstances) for number, w in enumerate(refused, top + 1))
-        bulk.insert(con, "demand", rows, _DEMAND_COLUMNS)
+        refused = [w for w in begun if w.refused]
+        if refused:
+            rows = (_row(number, node_id, w, circumstances) for number, w in enumerate(refused, top + 1))
+            bulk.insert(con, "demand", list(zip(*rows, strict=True)))
         sums = _served_alone(lone.chosen((lone.arrived_ns >= start_ns) & (lone.arrived_ns < end_ns)))
         _add_served(sums, (w for w in begun if not w.refused and not w.probe))
-        served = ((node_id, period, *key, *values) for key, values in sorted(sums.items()))
-        bulk.insert(con, "served", served, _SERVED_COLUMNS)
+        if sums:
+            served = ((node_id, period, *key, *values) for key, values in sorted(sums.items()))
+            bulk.insert(con, "served", list(zip(*served, strict=True)))
 
 
 def _periods_of(since_ns: int, until_ns: int) -> Iterable[int]:

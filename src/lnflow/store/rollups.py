@@ -7,7 +7,7 @@ a tenth of the time of SQL's GROUP BY; only the groups that change are written.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lnflow.domain.causes import Outcome
 from lnflow.domain.time import HOUR_NS
 from lnflow.store import bulk
-from lnflow.store.rows import AMOUNT_IN, AMOUNT_OUT, CAUSE, IN_CHAN, LIVE, OUT_CHAN, OUTCOME, Column
+from lnflow.store.rows import AMOUNT_IN, AMOUNT_OUT, CAUSE, IN_CHAN, LIVE, OUT_CHAN, OUTCOME, Column, Columns
 from lnflow.store.windows import PERIOD_H
 
 Ints = NDArray[np.int64]
@@ -29,6 +29,7 @@ _SHARE_COLUMNS = 10
 _SHARE = f"""a.accounted_ns / {HOUR_NS}, a.in_chan, a.out_chan, a.outcome, a.cause, a.live,
   coalesce(a.amount_in_msat, 0), coalesce(a.amount_out_msat, 0),
   max(coalesce(a.amount_in_msat - a.amount_out_msat, 0), 0)"""
+_WHOLE = (IN_CHAN, OUT_CHAN, OUTCOME, CAUSE, LIVE)
 _NOT_KNOWN = -1
 _TWO_63 = 1 << 63
 _MOST_CODE = 1 << 62
@@ -41,19 +42,19 @@ def shares_of(con: sqlite3.Connection, sign: int, where: str, params: Sequence[i
     ).fetchall()
 
 
-def shares_of_new(columns: Sequence[Column], accounted_ns: Column) -> Ints:
-    """Return the shares of rows that were just inserted, all column by column, with when each is accounted."""
-    whole = (IN_CHAN, OUT_CHAN, OUTCOME, CAUSE, LIVE)
-    in_chan, out_chan, outcome, cause, live = (np.array(columns[n], np.int64) for n in whole)
+def shares_of_new(columns: Columns, accounted_ns: Column) -> Ints:
+    """Return the shares of rows that were just inserted, with when each is accounted."""
+    in_chan, out_chan, outcome, cause, live, hour = (
+        np.array(column, np.int64) for column in (*(columns[n] for n in _WHOLE), accounted_ns)
+    )
     amount_in, amount_out = (
         np.array([_NOT_KNOWN if msat is None else msat for msat in columns[n]], np.int64)
         for n in (AMOUNT_IN, AMOUNT_OUT)
     )
     fee = np.where((amount_in < 0) | (amount_out < 0), 0, np.maximum(amount_in - amount_out, 0))
-    hour = np.array(accounted_ns, np.int64) // HOUR_NS
     return np.stack(
         (
-            np.ones_like(hour), hour, in_chan, out_chan, outcome, cause, live, np.maximum(amount_in, 0),
+            np.ones_like(hour), hour // HOUR_NS, in_chan, out_chan, outcome, cause, live, np.maximum(amount_in, 0),
             np.maximum(amount_out, 0), fee,
         )
     )  # fmt: skip
@@ -131,19 +132,19 @@ def fold(con: sqlite3.Connection, node_id: int, shares: Sequence[Share], of_new:
 def _add(con: sqlite3.Connection, node_id: int, table: str, keys: dict[str, Ints], values: dict[str, Ints]) -> None:
     names = ("node_id", *keys, *values)
     adds = ", ".join(f"{name} = {name} + excluded.{name}" for name in values)
+    groups = _grouped(list(keys.values()), list(values.values()))
     bulk.insert(
         con,
         f"{table} ({', '.join(names)})",
-        ((node_id, *group) for group in _grouped(list(keys.values()), list(values.values()))),
-        len(names),
+        [[node_id] * len(groups[0]), *groups],
         on_conflict=f"ON CONFLICT DO UPDATE SET {adds}",
     )
 
 
-def _grouped(keys: Sequence[Ints], values: Sequence[Ints]) -> Iterator[tuple[int, ...]]:
-    """Yield each combination of keys, in order, with its sums; those that change nothing are left out."""
+def _grouped(keys: Sequence[Ints], values: Sequence[Ints]) -> list[list[int]]:
+    """Return each combination of keys, in order, with its sums, in columns; those that change nothing are left out."""
     if not len(keys[0]):
-        return iter(())
+        return [[] for _ in (*keys, *values)]
     code = _codes(keys)
     order = np.argsort(code, kind="stable")
     ordered = code[order]
@@ -151,8 +152,7 @@ def _grouped(keys: Sequence[Ints], values: Sequence[Ints]) -> Iterator[tuple[int
     sums = [np.add.reduceat(v[order], starts) for v in values]
     changed = np.logical_or.reduce([s != 0 for s in sums])
     first = order[starts]
-    columns = [k[first][changed].tolist() for k in keys] + [s[changed].tolist() for s in sums]
-    return zip(*columns, strict=True)
+    return [k[first][changed].tolist() for k in keys] + [s[changed].tolist() for s in sums]
 
 
 def _codes(keys: Sequence[Ints]) -> Ints:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 _TWO_63 = 1 << 63
 _TWO_64 = 1 << 64
 
@@ -13,6 +15,11 @@ def to_signed(scid: int) -> int:
     -854558029293551612
     """
     return scid - _TWO_64 if scid >= _TWO_63 else scid
+
+
+def all_signed(scids: Sequence[int]) -> Sequence[int]:
+    """Return the stored forms of many ids; few are that large."""
+    return scids if max(scids, default=0) < _TWO_63 else [to_signed(scid) for scid in scids]
 
 
 def from_signed(stored: int) -> int:

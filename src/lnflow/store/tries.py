@@ -6,6 +6,7 @@ Periods that are made one after another share most of what they look at, so each
 from __future__ import annotations
 
 import sqlite3
+from collections import deque
 from itertools import chain
 
 import numpy as np
@@ -20,11 +21,10 @@ LONGEST_HOLD_NS = PERIOD_NS
 
 _MOST_MSAT = 10**15  # 10,000 BTC: more is somebody's joke, and must not overflow a sum
 # Few and whole numbers: handing a column from SQLite to Python costs more than finding the row.
-_COLUMNS = f"""accounted_ns, arrived_ns, in_chan << 32 | out_chan, outcome << 8 | cause,
-  coalesce(in_htlc_id, -attempt_id),
+_COLUMNS = f"""arrived_ns, ((in_chan << 24 | out_chan) << 8 | outcome) << 8 | cause, coalesce(in_htlc_id, -attempt_id),
   coalesce(amount_in_msat, {UNKNOWN}), coalesce(amount_out_msat, {UNKNOWN})"""
-_WIDTH = 7
-_ACCOUNTED, _ARRIVED, _CHANNELS, _END, _HTLC_OR_ROW, _AMOUNT_IN, _AMOUNT_OUT = range(_WIDTH)
+_WIDTH = 5
+_ARRIVED, _CHANNELS_AND_END, _HTLC_OR_ROW, _AMOUNT_IN, _AMOUNT_OUT = range(_WIDTH)
 
 Ints = NDArray[np.int64]
 
@@ -41,8 +41,8 @@ class TriesOfPeriods:
         self._con = con
         self._node_id = node_id
         self._peers = peers.numbers
-        self._rows: Ints = np.empty((0, _WIDTH), np.int64)
-        self._read_until_ns: int | None = None
+        self._pieces: deque[tuple[int, int, Ints]] = deque()
+        """What was read last: accounted since when, until when, and the rows."""
 
     def of(self, period: int) -> Tries:
         """Return the tries of a period, with those an hour before and after it."""
@@ -50,11 +50,12 @@ class TriesOfPeriods:
         since_ns, until_ns = period * PERIOD_NS - LOOK_BACK_NS, (period + 1) * PERIOD_NS + LOOK_AHEAD_NS
         arrived = rows[:, _ARRIVED]
         columns = np.ascontiguousarray(rows[(arrived >= since_ns) & (arrived < until_ns)].T)
-        columns = columns[:, _in_order(columns)]
+        in_chan, out_chan = columns[_CHANNELS_AND_END] >> 40, columns[_CHANNELS_AND_END] >> 16 & 0xFF_FFFF
+        order = _in_order(columns, in_chan)
+        columns, in_chan, out_chan = columns[:, order], in_chan[order], out_chan[order]
         amount_in, amount_out = columns[_AMOUNT_IN], columns[_AMOUNT_OUT]
         fee = np.clip(amount_in - amount_out, 0, _MOST_MSAT)
         fee[(amount_in < 0) | (amount_out < 0)] = UNKNOWN
-        in_chan, out_chan = columns[_CHANNELS] >> 32, columns[_CHANNELS] & 0xFFFF_FFFF
         return Tries(
             arrived_ns=columns[_ARRIVED],
             in_peer=self._peers[in_chan],
@@ -63,28 +64,32 @@ class TriesOfPeriods:
             out_chan=out_chan,
             amount_out_msat=np.minimum(amount_out, _MOST_MSAT),
             fee_msat=fee,
-            outcome=columns[_END] >> 8,
-            cause=columns[_END] & 0xFF,
+            outcome=columns[_CHANNELS_AND_END] >> 8 & 0xFF,
+            cause=columns[_CHANNELS_AND_END] & 0xFF,
         )
 
     def _accounted(self, since_ns: int, until_ns: int) -> Ints:
-        kept = self._rows[self._rows[:, _ACCOUNTED] >= since_ns]
-        if self._read_until_ns is None or self._read_until_ns < since_ns:
-            self._read_until_ns = since_ns
+        """Return the rows of one period's reach.  They are read in pieces that end where a later reach begins."""
+        while self._pieces and self._pieces[0][0] < since_ns:
+            self._pieces.popleft()
+        read_until_ns = self._pieces[-1][1] if self._pieces else since_ns
+        for begin_ns in range(since_ns, until_ns, PERIOD_NS):
+            end_ns = min(begin_ns + PERIOD_NS, until_ns)
+            if end_ns > read_until_ns:
+                begin_ns = max(begin_ns, read_until_ns)
+                self._pieces.append((begin_ns, end_ns, self._read(begin_ns, end_ns)))
+        return np.concatenate([rows for _, _, rows in self._pieces])
+
+    def _read(self, since_ns: int, until_ns: int) -> Ints:
         cursor = self._con.execute(
             f"""SELECT {_COLUMNS} FROM attempt WHERE node_id = ? AND accounted_ns >= ? AND accounted_ns < ?
                   AND arrived_ns IS NOT NULL AND twin IS NULL ORDER BY accounted_ns""",
-            (self._node_id, self._read_until_ns, until_ns),
+            (self._node_id, since_ns, until_ns),
         )
-        new = np.fromiter(chain.from_iterable(cursor), np.int64).reshape(-1, _WIDTH)
-        self._read_until_ns = until_ns
-        self._rows = np.concatenate((kept, new))
-        return self._rows
+        return np.fromiter(chain.from_iterable(cursor), np.int64).reshape(-1, _WIDTH)
 
 
-def _in_order(columns: Ints) -> Ints:
+def _in_order(columns: Ints, in_chan: Ints) -> Ints:
     """Return the order of arrival; what came at once is told apart by what every import of it says alike."""
     key = columns[_HTLC_OR_ROW]
-    return np.lexsort(
-        (np.maximum(-key, 0), columns[_CHANNELS] >> 32, columns[_AMOUNT_OUT], np.maximum(key, -1), columns[_ARRIVED])
-    )
+    return np.lexsort((np.maximum(-key, 0), in_chan, columns[_AMOUNT_OUT], np.maximum(key, -1), columns[_ARRIVED]))

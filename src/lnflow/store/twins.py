@@ -14,21 +14,22 @@ from lnflow.domain.causes import Outcome
 from lnflow.domain.time import SECOND_NS
 from lnflow.store import rollups
 from lnflow.store.rollups import Share
-from lnflow.store.rows import HISTORY, IN_CHAN, OUT_CHAN, OUTCOME, RESOLVED, Row
+from lnflow.store.rows import HISTORY, IN_CHAN, OUT_CHAN, OUTCOME, RESOLVED, Columns
 
 NEAR_NS = 2 * SECOND_NS
 _WHOLE_SECOND_NS = SECOND_NS  # a time cut to the second may be that much early
 
 
-def match(con: sqlite3.Connection, node_id: int, rows: Sequence[Row], has_no_id: bool) -> None:
+def match(con: sqlite3.Connection, node_id: int, columns: Columns, has_no_id: bool) -> None:
     """Match the settled rows of a batch with what is stored around their times."""
     if not has_no_id and not _any_without_id(con, node_id):
         return
     touched: dict[tuple[int, int], list[int]] = {}
-    for row in rows:
-        at_ns = row[HISTORY] if row[HISTORY] is not None else row[RESOLVED]
-        if row[OUTCOME] == Outcome.SETTLED and at_ns is not None:
-            touched.setdefault((row[IN_CHAN] or 0, row[OUT_CHAN] or 0), []).append(at_ns)
+    members = (columns[n] for n in (IN_CHAN, OUT_CHAN, OUTCOME, HISTORY, RESOLVED))
+    for in_chan, out_chan, outcome, history_ns, resolved_ns in zip(*members, strict=True):
+        at_ns = history_ns if history_ns is not None else resolved_ns
+        if outcome == Outcome.SETTLED and at_ns is not None:
+            touched.setdefault((in_chan or 0, out_chan or 0), []).append(at_ns)
     _match_all(con, node_id, touched)
 
 

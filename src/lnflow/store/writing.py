@@ -24,7 +24,7 @@ from lnflow.store.channels import ChannelDictionary
 from lnflow.store.database import explained, open_writer, transaction
 from lnflow.store.demands import DemandKeeper
 from lnflow.store.peers import peer_id, write_aliases
-from lnflow.store.rows import AttemptFacts, WriteReport
+from lnflow.store.rows import AttemptFacts, FactColumns, WriteReport, in_columns
 
 _LAST_WRITER = "writer"  # a cursor that says whose memory agrees with the store
 _VACUUMED_PAGES = 2_000  # 8 MB at a time
@@ -72,7 +72,7 @@ class StoreWriter:
 
     def write_batch(
         self,
-        facts: Iterable[AttemptFacts],
+        facts: Sequence[AttemptFacts] | FactColumns,
         *,
         counters: dict[str, int] | None = None,
         cursors: dict[str, int] | None = None,
@@ -84,20 +84,21 @@ class StoreWriter:
         `counters` and `attributed` are added, `cursors` set; `covered` is (source, since_ns, until_ns, reason): the
         interval that starts at since_ns now reaches to until_ns.  Facts of one HTLC must come in one piece.
         """
-        return self._transact(lambda: self._write_batch(facts, counters, cursors, covered, attributed))
+        columns = facts if isinstance(facts, FactColumns) else in_columns(facts)
+        return self._transact(lambda: self._write_batch(columns, counters, cursors, covered, attributed))
 
-    def tell_again(self, facts: Iterable[AttemptFacts], attributed: Iterable[AttributedHour]) -> None:
+    def tell_again(self, facts: Sequence[AttemptFacts], attributed: Iterable[AttributedHour]) -> None:
         """Tell stored refusals again, now with their cause; how sure that is replaces what was said of those hours."""
 
         def write() -> None:
-            self._batches.write(facts, self._raw_since_ns)
+            self._batches.write(in_columns(facts), self._raw_since_ns)
             attributions.replace(self._con, self.node_id, attributed)
 
         self._transact(write)
 
     def _write_batch(
         self,
-        facts: Iterable[AttemptFacts],
+        facts: FactColumns,
         counters: dict[str, int] | None,
         cursors: dict[str, int] | None,
         covered: tuple[str, int, int, str] | None,

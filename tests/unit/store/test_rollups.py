@@ -25,7 +25,7 @@ def test_groups_are_the_sums_by_key_and_those_without_change_are_left_out(rows: 
     for *key, value in rows:
         expected[tuple(key)] = expected.get(tuple(key), 0) + value
     columns = np.array(rows, dtype=np.int64).T
-    grouped = list(rollups._grouped(list(columns[:3]), [columns[3]]))
+    grouped = list(zip(*rollups._grouped(list(columns[:3]), [columns[3]]), strict=True))
     assert grouped == sorted((*key, total) for key, total in expected.items() if total)
 
 
