@@ -9,16 +9,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from itertools import compress
-from operator import not_
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lnflow.domain.causes import Cause, Outcome
 from lnflow.store import bulk, rollups
 from lnflow.store.rollups import Share
 from lnflow.store.rows import (
+    DETAIL,
     IN_CHAN,
     IN_HTLC_ID,
+    LIVE,
     ONLY_KNOWN,
     ORDINAL,
     Column,
@@ -45,7 +47,9 @@ _ACCOUNTED = f"""CASE WHEN outcome = {Outcome.SETTLED:d} THEN coalesce(history_n
 _ATTEMPT = """attempt (node_id, in_chan, in_htlc_id, out_chan, out_scid, out_htlc_id, out_used,
   out_at_ns, amount_in_msat, amount_out_msat, arrived_ns, resolved_ns, history_ns, outcome, cause,
   wire_code, detail, live, ordinal, accounted_ns)"""
-_NO_IDS = (1 << 63, -1)
+_OFTEN_ALL_ONE = (DETAIL, LIVE, ORDINAL)
+_NO_IDS = (1 << 62, -1)
+_NO_ID = 0
 
 
 class StoredIds(dict[int | None, tuple[int, int]]):
@@ -68,13 +72,14 @@ class StoredIds(dict[int | None, tuple[int, int]]):
         self[in_chan] = _NO_IDS if highest is None else (lowest, highest)
         return self[in_chan]
 
-    def beyond(self, in_chans: Column, htlc_ids: Column, only_known: Column) -> list[bool]:
+    def beyond(self, in_chans: Column, htlc_ids: Column, only_known: Column) -> NDArray[np.bool_]:
         """Tell of each row whether it is new for its id alone."""
-        bounds = {in_chan: self[in_chan] for in_chan in set(in_chans)}
-        return [
-            htlc_id is not None and not only and not (bounds[in_chan][0] <= htlc_id <= bounds[in_chan][1])
-            for in_chan, htlc_id, only in zip(in_chans, htlc_ids, only_known, strict=True)
-        ]
+        chans, place = np.unique(np.array(in_chans, np.int64), return_inverse=True)
+        lowest, highest = np.array([self[chan] for chan in chans.tolist()], np.int64).reshape(-1, 2).T
+        ids = np.array([_NO_ID if htlc_id is None else htlc_id for htlc_id in htlc_ids], np.int64)
+        has_id = np.array([htlc_id is not None for htlc_id in htlc_ids], np.bool_)
+        never = np.array(only_known, np.bool_) | ~has_id
+        return ~never & ((ids < lowest[place]) | (ids > highest[place]))
 
     def extend(self, in_chans: Column, htlc_ids: Column) -> None:
         """These ids are stored now."""
@@ -98,9 +103,9 @@ def upsert(con: sqlite3.Connection, node_id: int, ids: StoredIds, columns: Colum
     """Merge rows, each of another HTLC, into the attempts and rollups of a node."""
     beyond = ids.beyond(columns[IN_CHAN], columns[IN_HTLC_ID], columns[ONLY_KNOWN])
     new, others = columns, list[Row]()
-    if not all(beyond):
+    if not beyond.all():
         new = [list(compress(column, beyond)) for column in columns]
-        others = list(compress(rows_of(columns), map(not_, beyond)))
+        others = list(compress(rows_of(columns), ~beyond))
     of_new = _insert_new(con, node_id, ids, new) if new[IN_CHAN] else None
     [newest] = con.execute("SELECT coalesce(max(attempt_id), 0) FROM attempt").fetchone()
     report, shares = _merge_staged(con, node_id, others) if others else (WriteReport(), [])
@@ -114,9 +119,16 @@ def upsert(con: sqlite3.Connection, node_id: int, ids: StoredIds, columns: Colum
 def _insert_new(con: sqlite3.Connection, node_id: int, ids: StoredIds, columns: Columns) -> rollups.Ints:
     """Insert rows that cannot be known; return their shares."""
     times = accounted_ns(columns)
-    bulk.insert(con, _ATTEMPT, [[node_id] * len(times), *columns[:ONLY_KNOWN], columns[ORDINAL], times])
+    members = [columns[n] if n not in _OFTEN_ALL_ONE else _one_for_all(columns[n]) for n in range(len(columns))]
+    bulk.insert(con, _ATTEMPT, [node_id, *members[:ONLY_KNOWN], members[ORDINAL], times])
     ids.extend(columns[IN_CHAN], columns[IN_HTLC_ID])
     return rollups.shares_of_new(columns, times)
+
+
+def _one_for_all(column: Column) -> Column | int:
+    """Return the column, or its value if that is one for all rows."""
+    first = column[0]
+    return first if first is not None and column.count(first) == len(column) else column
 
 
 def known_arrivals(con: sqlite3.Connection) -> list[int | None]:

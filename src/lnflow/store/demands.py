@@ -51,9 +51,9 @@ class DemandKeeper:
 
     def changed(self, arrivals_ns: Iterable[int | None]) -> None:
         """Attempts that arrived at these times (None: nobody said when) are new or may now mean something else."""
-        hours = {at_ns // HOUR_NS for at_ns in arrivals_ns if at_ns is not None}
-        if hours:
-            self._mark({p for h in hours for p in _periods_of(h * HOUR_NS, (h + 1) * HOUR_NS - 1)})
+        told_ns = np.array([at_ns for at_ns in arrivals_ns if at_ns is not None], np.int64)
+        hours = np.unique(told_ns // HOUR_NS).tolist()
+        self._mark({p for h in hours for p in _periods_of(h * HOUR_NS, (h + 1) * HOUR_NS - 1)})
 
     def mark_dirty(self, since_ns: int, until_ns: int) -> None:
         """The periods that touch this time no longer follow from the attempts."""

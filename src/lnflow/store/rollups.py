@@ -136,7 +136,7 @@ def _add(con: sqlite3.Connection, node_id: int, table: str, keys: dict[str, Ints
     bulk.insert(
         con,
         f"{table} ({', '.join(names)})",
-        [[node_id] * len(groups[0]), *groups],
+        [node_id, *groups],
         on_conflict=f"ON CONFLICT DO UPDATE SET {adds}",
     )
 

@@ -17,7 +17,7 @@ Row = tuple[int | None, ...]
 
 IN_CHAN, IN_HTLC_ID, OUT_CHAN, OUT_SCID = range(4)
 AMOUNT_IN, AMOUNT_OUT, ARRIVED, RESOLVED, HISTORY, OUTCOME, CAUSE = range(7, 14)
-LIVE, ONLY_KNOWN, ORDINAL = range(16, 19)
+DETAIL, LIVE, ONLY_KNOWN, ORDINAL = range(15, 19)
 _WIDTH = 19
 
 Column = Sequence[int | None]

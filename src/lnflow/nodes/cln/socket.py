@@ -30,6 +30,7 @@ from lnflow.nodes.cln.rpc import (
 T = TypeVar("T")
 _CHUNK_BYTES = 256 * 1024
 _CONNECT_TIMEOUT_S = 10.0
+_BEGINNING = 100  # bytes; lightningd writes no space there
 
 
 class SocketRpc:
@@ -135,7 +136,7 @@ class SocketRpc:
             buffer += await self._read(method, reader)
             if len(buffer) > MAX_REPLY_BYTES:
                 raise NodeUnavailable(f"{method}: a reply of more than {MAX_REPLY_BYTES} bytes: refused")
-            if not buffer.lstrip().startswith(b"{"):
+            if not buffer[:_BEGINNING].lstrip().startswith(b"{"):
                 raise NodeUnavailable(
                     f"{method}: the node's reply cannot be read, it is not JSON: {bytes(buffer[:40])!r}"
                 )
