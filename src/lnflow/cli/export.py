@@ -59,8 +59,8 @@ def command(
             _raw(history, raw)
             return
         window = OpportunityService(history).window(choice)
-        from lnflow.domain.errors import ConfigurationError
         from lnflow.service.exporting import export_table
+        from lnflow.service.whole_files import whole_file
 
         form = form or _form_of(file)
         if file is None:
@@ -69,11 +69,8 @@ def command(
             export_table(history, window, form, sys.stdout.buffer)
             sys.stdout.buffer.flush()
             return
-        try:
-            with file.open("wb") as out:
-                number = export_table(history, window, form, out)
-        except OSError as exc:
-            raise ConfigurationError(f"cannot write {file}: {exc.strerror or exc}") from exc
+        with whole_file(file) as out:
+            number = export_table(history, window, form, out)
     click.echo(f"{number:,} attempts written to {file}", err=True)
 
 

@@ -31,12 +31,10 @@ def print_json(document: Document) -> None:
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a result to a file; `ConfigurationError` if that cannot be done."""
-    from lnflow.domain.errors import ConfigurationError
+    from lnflow.service.whole_files import whole_file
 
-    try:
-        path.write_bytes(content)
-    except OSError as exc:
-        raise ConfigurationError(f"cannot write {path}: {exc.strerror or exc}") from exc
+    with whole_file(path) as file:
+        file.write(content)
     print(f"written to {path}", file=sys.stderr)  # noqa: T201  # for the operator, not data
 
 

@@ -20,6 +20,7 @@ from lnflow.domain.time import SECOND_NS, iso_utc
 from lnflow.ingest.files import exchange
 from lnflow.ingest.files.items import ChannelSnapshot, Coverage
 from lnflow.nodes.lnd.json_form import GraphEdge
+from lnflow.service.whole_files import whole_file
 from lnflow.store.history import StoredAttempt, StoreHistory
 from lnflow.store.records import StoredChannel
 
@@ -85,15 +86,12 @@ def export_raw(history: StoreHistory, folder: Path) -> dict[str, int]:
 
 
 def _write_file(path: Path, pieces: Iterable[bytes]) -> int:
-    size = 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            for piece in pieces:
-                size += file.write(piece)
     except OSError as exc:
         raise ConfigurationError(f"cannot write {path}: {exc.strerror or exc}") from exc
-    return size
+    with whole_file(path) as file:
+        return sum(file.write(piece) for piece in pieces)
 
 
 def _events(history: StoreHistory) -> Iterator[HtlcEvent]:

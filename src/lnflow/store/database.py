@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from importlib import resources
@@ -12,6 +13,7 @@ from lnflow.domain.errors import StoreDamaged, StoreError, StoreRefused
 
 MIN_SQLITE = (3, 37, 0)  # STRICT tables
 _BUSY_MS = 10_000
+_EFFECTIVE = os.access in os.supports_effective_ids
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
@@ -22,7 +24,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
     """
     if sqlite3.sqlite_version_info < MIN_SQLITE:
         raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old: lnflow needs 3.37 or newer")
-    _refuse_folder(path)
+    _refuse_other_than_file(path)
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         con = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000)
@@ -48,9 +50,10 @@ def open_reader(path: Path) -> sqlite3.Connection:
         raise StoreError(
             f"no database at {path}: run 'lnflow monitor' or 'lnflow import' first, or name one with --database"
         )
-    _refuse_folder(path)
+    _refuse_other_than_file(path)
     with explained(path):
-        uri = f"{path.absolute().as_uri()}?mode=ro"
+        mode = "immutable=1" if _cannot_change(path) else "mode=ro"
+        uri = f"{path.absolute().as_uri()}?{mode}"
         con = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000)
         con.execute("PRAGMA temp_store = MEMORY")
         con.execute("PRAGMA cache_size = -65536")
@@ -67,9 +70,19 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return con
 
 
-def _refuse_folder(path: Path) -> None:
+def _cannot_change(path: Path) -> bool:
+    """Whether nobody writes it and we may not: SQLite reads such a file only if it is told so (it would share memory
+    with writers by a file beside it)."""
+    return not any(Path(f"{path}{end}").exists() for end in ("-wal", "-shm")) and not (
+        os.access(path, os.W_OK, effective_ids=_EFFECTIVE) and os.access(path.parent, os.W_OK, effective_ids=_EFFECTIVE)
+    )
+
+
+def _refuse_other_than_file(path: Path) -> None:
     if path.is_dir():
         raise StoreError(f"{path} is a folder: name a file in it with --database, such as {path / 'lnflow.sqlite'}")
+    if path.exists() and not path.is_file():
+        raise StoreError(f"{path} is a pipe or a device, not a file: name a file with --database")
 
 
 def _refuse_foreign(con: sqlite3.Connection, path: Path) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from tests.integration.cli.conftest import Lnflow
+
+from lnflow.store.database import open_writer
 
 HISTORY = str(Path(__file__).parent / "fwdinghistory.json")
 
@@ -66,6 +71,39 @@ def test_a_full_disk_behind_standard_output_is_said(database: str, arguments: tu
         )
     assert run.returncode == 1
     assert run.stderr == f"lnflow: standard output: {os.strerror(28)}\n"
+
+
+@pytest.mark.parametrize("arguments", [("report", "--all", "out.json"), ("export", "--all", "out.csv")], ids="".join)
+def test_a_file_that_cannot_be_written_whole_stays_what_it_was(
+    lnflow: Lnflow, database: str, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    folder = tmp_path / "results"
+    folder.mkdir()
+    for name in ("out.json", "out.csv"):
+        (folder / name).write_text("of last week")
+    with closing(open_writer(lnflow.database)):  # so that all files of the store are there
+        run = subprocess.run(
+            [sys.executable, "-m", "lnflow", *arguments, database],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20, 20)),
+        )
+    assert (run.returncode, run.stdout) == (1, "")
+    assert "cannot write" in run.stderr
+    assert os.strerror(errno.EFBIG) in run.stderr
+    assert {p.name: p.read_text() for p in folder.iterdir()} == dict.fromkeys(("out.json", "out.csv"), "of last week")
+
+
+def test_a_pipe_takes_a_result_as_it_comes(database: str, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen([sys.executable, "-m", "lnflow", "export", "--all", str(pipe), database]) as run:
+        assert pipe.read_text().startswith("arrived_at,")
+    assert run.returncode == 0
+    assert pipe.is_fifo()
 
 
 @pytest.mark.parametrize("descriptor", [0, 1, 2])

@@ -7,6 +7,9 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,10 @@ from tests.builders import T0
 from lnflow.domain.errors import StoreError
 from lnflow.domain.time import HOUR_NS
 from lnflow.store.database import open_reader, open_writer
+from lnflow.store.reading import StoreReader
 from lnflow.store.writing import StoreWriter
+
+_NOBODY = 65_534
 
 
 @pytest.mark.parametrize("opening", [open_reader, open_writer])
@@ -34,6 +40,39 @@ def test_another_programs_database_is_refused_and_untouched(tmp_path: Path, open
 def test_a_folder_is_no_database(tmp_path: Path, opening: object) -> None:
     with pytest.raises(StoreError, match="is a folder"):
         opening(tmp_path)  # type: ignore[operator]  # one of two functions
+
+
+@pytest.mark.parametrize("opening", [open_reader, open_writer])
+def test_a_pipe_is_no_database_and_nobody_waits_for_it(tmp_path: Path, opening: object) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StoreError, match="is a pipe or a device"):
+        opening(tmp_path / "pipe")  # type: ignore[operator]  # one of two functions
+
+
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Permissions mean nothing to root: be nobody for a while."""
+    was = os.geteuid()
+    if was == 0:
+        os.seteuid(_NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(was)
+
+
+@pytest.mark.parametrize("folder_mode", [0o555, 0o777])
+def test_a_store_that_may_only_be_read_is_read(folder_mode: int) -> None:
+    """A copy on a read-only disk, or another user's: no collector is about, and nothing can be made beside it."""
+    with tempfile.TemporaryDirectory() as folder:  # not tmp_path, which is closed to other users
+        path = Path(folder) / "store.sqlite"
+        StoreWriter(path, "node").close()
+        path.chmod(0o444)
+        Path(folder).chmod(folder_mode)
+        with unprivileged(), StoreReader(path, "node") as store:
+            assert store.span().first_ns is None
+        assert [p.name for p in Path(folder).iterdir()] == ["store.sqlite"]
+        Path(folder).chmod(0o755)
 
 
 def test_the_lease_of_a_killed_process_of_this_machine_is_taken_over(tmp_path: Path) -> None:
