@@ -470,7 +470,8 @@ async def test_a_collector_whose_writer_died_ends_and_says_why(tmp_path: Path) -
     database = tmp_path / "store.sqlite"
     async with running_lnd() as lnd, collecting(lnd, database) as running:
         await running.until(lambda: running.status.backfill_done, "the first backfill")
-        running.writer.close()  # whatever the reason: what it does next fails
+        closed = running.collector._thread.submit(StoreWriter.close)  # whatever the reason: what it does next fails
+        await asyncio.wrap_future(closed)
         settled_forward(lnd)
         with pytest.raises((ExceptionGroup, asyncio.CancelledError)) as ended:
             await running.ended()
