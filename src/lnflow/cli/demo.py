@@ -32,8 +32,11 @@ def command(cln: bool, live: bool, directory: Path | None, as_json: bool) -> Non
     The node is served over gRPC with TLS and macaroons, as LND is; with --cln over lightningd's socket and plugin
     protocol. The demo has a store of its own.
     """
+    import signal
+    import sys
     import tempfile
 
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # what is temporary is deleted first
     if directory is not None:
         _run(directory, cln, live, as_json)
         if not as_json and not live:

@@ -39,13 +39,13 @@ class Lnflow:
             "LNFLOW_DATABASE": str(self.database),
         }
 
-    async def start(self, *arguments: str) -> asyncio.subprocess.Process:
+    async def start(self, *arguments: str, **environment: str) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "lnflow",
             *arguments,
-            env=self._env,
+            env=self._env | environment,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

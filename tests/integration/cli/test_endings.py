@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import resource
@@ -145,3 +146,15 @@ def test_a_terminal_without_utf8_gets_plain_characters(
     assert b"Traceback" not in run.stderr
     assert run.returncode == (1 if arguments == ("doctor",) else 0)  # it finds no node
     assert run.stdout.decode(encoding)
+
+
+async def test_a_demo_that_is_ended_leaves_nothing_behind(lnflow: Lnflow, tmp_path: Path) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    process = await lnflow.start("demo", TMPDIR=str(folder))
+    async with asyncio.timeout(60):
+        while not list(folder.glob("lnflow-demo-*/demo.sqlite")):
+            await asyncio.sleep(0.01)
+    process.terminate()
+    assert (await lnflow.finish(process)).code == 128 + signal.SIGTERM
+    assert list(folder.iterdir()) == []
