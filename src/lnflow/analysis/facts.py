@@ -164,12 +164,12 @@ class DownstreamTotal(Struct, frozen=True, kw_only=True, gc=False):
     offered_fee_msat: int
 
 
-class Departures(Struct, frozen=True, kw_only=True, gc=False):
-    """What settled by one channel in the window, backfilled forwards included."""
+class Departures(Struct, frozen=True, kw_only=True):
+    """What settled by each channel in the window, backfilled forwards included, as columns."""
 
-    channel_id: int
-    out_msat: int
-    earned_msat: int
+    channel_id: Ints
+    out_msat: Ints
+    earned_msat: Ints
 
 
 class ChannelFlow(Struct, frozen=True, kw_only=True, gc=False):
@@ -224,7 +224,7 @@ class WindowFacts(Struct, frozen=True, kw_only=True):
     demands: DemandGroups
     ends: EndGroups
     channels: tuple[ChannelFacts, ...]
-    departures: tuple[Departures, ...]
+    departures: Departures
 
 
 class FailureFacts(Struct, frozen=True, kw_only=True, gc=False):

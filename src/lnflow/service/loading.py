@@ -67,25 +67,26 @@ def load_window(store: FailureStatsStore, window: Window) -> WindowFacts:
     """Return everything `analyze` needs; all of it from one state of the store."""
     with store.consistent():
         since_ns, until_ns = window.since_ns, window.until_ns
-        flows = store.departures(since_ns, until_ns)
+        left, causes = store.departures(since_ns, until_ns)
+        total = {name: sum(column.tolist()) for name, column in left.items()}
         confidences = store.confidences(since_ns, until_ns)
         return WindowFacts(
             scope=load_scope(store, window),
             settled=SettledTotal(
-                forwards=sum(f.out_settled for f in flows),
-                amount_out_msat=sum(f.out_settled_msat for f in flows),
-                income_msat=sum(f.earned_msat for f in flows),
+                forwards=total["out_settled"],
+                amount_out_msat=total["out_settled_msat"],
+                income_msat=total["earned_msat"],
             ),
             outcomes=OutcomeTotal(
-                settled=sum(f.out_settled_live for f in flows),
-                failed_here=sum(f.out_refused for f in flows),
-                failed_downstream=sum(f.out_downstream for f in flows),
-                pending=sum(f.out_pending for f in flows),
+                settled=total["out_settled_live"],
+                failed_here=total["out_refused"],
+                failed_downstream=total["out_downstream"],
+                pending=total["out_pending"],
             ),
             downstream=DownstreamTotal(
-                attempts=sum(f.out_downstream for f in flows),
-                attempted_msat=sum(f.out_downstream_msat for f in flows),
-                offered_fee_msat=sum(f.out_downstream_fee_msat for f in flows),
+                attempts=total["out_downstream"],
+                attempted_msat=total["out_downstream_msat"],
+                offered_fee_msat=total["out_downstream_fee_msat"],
             ),
             refusals=tuple(
                 RefusalTotal(
@@ -95,13 +96,13 @@ def load_window(store: FailureStatsStore, window: Window) -> WindowFacts:
                     offered_fee_msat=r.fee_msat,
                     confidence=confidences.get(r.cause),
                 )
-                for r in store.causes(since_ns, until_ns)
+                for r in causes
             ),
             demands=_demands(store.demands(since_ns, until_ns)),
             ends=_ends(store.served(since_ns, until_ns)),
             channels=load_channels(store, until_ns),
-            departures=tuple(
-                Departures(channel_id=f.chan, out_msat=f.out_settled_msat, earned_msat=f.earned_msat) for f in flows
+            departures=Departures(
+                channel_id=left["chan"], out_msat=left["out_settled_msat"], earned_msat=left["earned_msat"]
             ),
         )
 

@@ -13,7 +13,6 @@ from lnflow.store.costs import StoredCosts
 from lnflow.store.following import StoredFollowing
 from lnflow.store.records import (
     CauseRow,
-    DepartureRow,
     FlowRow,
     HourRow,
     PairRow,
@@ -29,6 +28,7 @@ from lnflow.store.windows import Plan
 
 if TYPE_CHECKING:
     from lnflow.store.blocks import Block
+    from lnflow.store.totals import Ints
 
 
 class HTLCCollector(Protocol):
@@ -60,9 +60,7 @@ class FailureStatsStore(Protocol):
 
     def flows(self, since_ns: int, until_ns: int) -> list[FlowRow]: ...
 
-    def departures(self, since_ns: int, until_ns: int) -> list[DepartureRow]: ...
-
-    def causes(self, since_ns: int, until_ns: int) -> list[CauseRow]: ...
+    def departures(self, since_ns: int, until_ns: int) -> tuple[dict[str, Ints], list[CauseRow]]: ...
 
     def refusals(self, since_ns: int, until_ns: int) -> list[RefusalRow]: ...
 

@@ -41,6 +41,13 @@ def shares_of(con: sqlite3.Connection, sign: int, where: str, params: Sequence[i
     ).fetchall()
 
 
+def columns_of(shares: Sequence[Share]) -> Ints:
+    """Return the columns of shares."""
+    count = len(shares) * _SHARE_COLUMNS
+    rows = np.fromiter(chain.from_iterable(shares), np.int64, count).reshape(-1, _SHARE_COLUMNS)
+    return np.ascontiguousarray(rows.T)
+
+
 def shares_of_new(columns: Sequence[Column], accounted_ns: Column) -> Ints:
     """Return the shares of rows that were just inserted, all column by column, with when each is accounted."""
     whole = (IN_CHAN, OUT_CHAN, OUTCOME, CAUSE, LIVE)
@@ -61,43 +68,19 @@ def shares_of_new(columns: Sequence[Column], accounted_ns: Column) -> Ints:
 
 def fold(con: sqlite3.Connection, node_id: int, shares: Sequence[Share], of_new: Ints | None = None) -> None:
     """Fold shares into the rollups; then the running totals above their first hour are stale."""
-    count = len(shares) * _SHARE_COLUMNS
-    columns = np.fromiter(chain.from_iterable(shares), np.int64, count).reshape(-1, _SHARE_COLUMNS).T
+    columns = columns_of(shares)
     if of_new is not None:
         columns = np.concatenate((columns, of_new), axis=1)
     if not columns.size:
         return
-    sign, hour, in_chan, out_chan, outcome, cause, live, amount_in, amount_out, fee = np.ascontiguousarray(columns)
+    sign, hour, in_chan, out_chan, outcome, cause, live, amount_in, amount_out, fee = columns
     if max(int(amount_in.max()), int(amount_out.max())) * len(sign) >= _TWO_63:
         # Not real, but a peer can say so: exact sums as slow Python integers; SQLite judges what is too large.
         amount_in, amount_out, fee = (x.astype(object) for x in (amount_in, amount_out, fee))
-    settled, downstream, refused = (
-        sign * (outcome == o) for o in (Outcome.SETTLED, Outcome.DOWNSTREAM, Outcome.REFUSED)
-    )
-    pending = sign * (outcome <= Outcome.UNRESOLVED)
+    came, left = counted(sign, outcome, live, amount_in, amount_out, fee)
     none = np.zeros_like(sign)
-    sides = {
-        # what a share counts for the channel it came in by, and for the one it was to leave by
-        "in_settled": (settled, none),
-        "in_settled_msat": (settled * amount_in, none),
-        "sourced_msat": (settled * fee, none),
-        "in_settled_live": (settled * live, none),
-        "in_downstream": (downstream, none),
-        "in_refused": (refused, none),
-        "in_refused_fee_msat": (refused * fee, none),
-        "in_pending": (pending, none),
-        "out_settled": (none, settled),
-        "out_settled_msat": (none, settled * amount_out),
-        "earned_msat": (none, settled * fee),
-        "out_settled_live": (none, settled * live),
-        "out_downstream": (none, downstream),
-        "out_downstream_msat": (none, downstream * amount_out),
-        "out_downstream_fee_msat": (none, downstream * fee),
-        "out_refused": (none, refused),
-        "out_refused_msat": (none, refused * amount_out),
-        "out_refused_fee_msat": (none, refused * fee),
-        "out_pending": (none, pending),
-    }
+    sides = {name: (values, none) for name, values in came.items()}
+    sides |= {name: (none, values) for name, values in left.items()}
     _add(
         con,
         node_id,
@@ -126,6 +109,40 @@ def fold(con: sqlite3.Connection, node_id: int, shares: Sequence[Share], of_new:
         "UPDATE node_state SET totals_through = ?1 WHERE node_id = ?2 AND totals_through > ?1",
         (int(hour.min()) // PERIOD_H, node_id),
     )
+
+
+def counted(
+    sign: Ints, outcome: Ints, live: Ints, amount_in: Ints, amount_out: Ints, fee: Ints
+) -> tuple[dict[str, Ints], dict[str, Ints]]:
+    """Return what shares count for the channels they came in by, and for those they were to leave by, by column."""
+    settled, downstream, refused = (
+        sign * (outcome == o) for o in (Outcome.SETTLED, Outcome.DOWNSTREAM, Outcome.REFUSED)
+    )
+    pending = sign * (outcome <= Outcome.UNRESOLVED)
+    came = {
+        "in_settled": settled,
+        "in_settled_msat": settled * amount_in,
+        "sourced_msat": settled * fee,
+        "in_settled_live": settled * live,
+        "in_downstream": downstream,
+        "in_refused": refused,
+        "in_refused_fee_msat": refused * fee,
+        "in_pending": pending,
+    }
+    left = {
+        "out_settled": settled,
+        "out_settled_msat": settled * amount_out,
+        "earned_msat": settled * fee,
+        "out_settled_live": settled * live,
+        "out_downstream": downstream,
+        "out_downstream_msat": downstream * amount_out,
+        "out_downstream_fee_msat": downstream * fee,
+        "out_refused": refused,
+        "out_refused_msat": refused * amount_out,
+        "out_refused_fee_msat": refused * fee,
+        "out_pending": pending,
+    }
+    return came, left
 
 
 def _add(con: sqlite3.Connection, node_id: int, table: str, keys: dict[str, Ints], values: dict[str, Ints]) -> None:

@@ -1,0 +1,13 @@
+-- The running totals of all channels before a period are one value (store/totals.py): a table of 64-bit whole numbers,
+-- little-endian, row by row: chan, then the sums of channel_hour; or chan, cause, then those of refusal_hour.
+-- They are made again by the next upkeep.
+DROP TABLE channel_total;
+DROP TABLE refusal_total;
+CREATE TABLE running_total (
+  node_id INTEGER NOT NULL,
+  kind    INTEGER NOT NULL,  -- 0: of channel_hour, 1: of refusal_hour
+  period  INTEGER NOT NULL,  -- everything before it
+  sums    BLOB NOT NULL,
+  PRIMARY KEY (node_id, kind, period)
+) STRICT;
+UPDATE node_state SET totals_through = NULL;
