@@ -38,7 +38,7 @@ class Case(Struct, frozen=True, kw_only=True, gc=False):
     @property
     def outbound_ppm(self) -> int | None:
         """Our price on the channel, None while its policy is not known."""
-        return self.channel.ours.fee_ppm if self.channel is not None and self.channel.ours is not None else None
+        return self.channel.fee_ppm if self.channel is not None else None
 
 
 def case_of(finding: Finding) -> Case:
@@ -146,7 +146,7 @@ def _larger(case: Case) -> Recommendation:
     if channel is None or channel.capacity_sat is None or largest is None:
         return _investigate(case, "Amounts above max_htlc were refused, but the channel's size is not known.")
     ceiling_msat = int(channel.capacity_sat * 1000 * _MAX_HTLC_SHARE)
-    current = channel.ours.max_htlc_msat if channel.ours is not None else None
+    current = channel.max_htlc_msat
     if largest > ceiling_msat and (current is None or current >= ceiling_msat):
         return _make(
             case,

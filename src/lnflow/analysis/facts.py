@@ -50,7 +50,6 @@ class ChannelFacts(Struct, frozen=True, kw_only=True, gc=False):
 
     channel_id: int
     scid: int | None
-    scids: tuple[int, ...]
     channel_point: str | None
     peer_id: int | None
     peer_pubkey: str | None
@@ -59,8 +58,17 @@ class ChannelFacts(Struct, frozen=True, kw_only=True, gc=False):
     local_msat: int | None
     remote_msat: int | None
     balance_ns: int | None
-    active: bool | None
     closed: bool
+    fee_ppm: int | None
+    """Ours; `max_htlc_msat` too."""
+    max_htlc_msat: int | None
+
+
+class ChannelDetails(ChannelFacts, frozen=True, kw_only=True, gc=False):
+    """What a listing says beyond that: every id, the link, the policies of both ends."""
+
+    scids: tuple[int, ...]
+    active: bool | None
     ours: Policy | None
     theirs: Policy | None
     private: bool | None = None

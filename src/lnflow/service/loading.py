@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from lnflow.analysis.facts import (
+    ChannelDetails,
     ChannelFacts,
     ChannelFlow,
     CoverageFacts,
@@ -28,7 +29,7 @@ from lnflow.analysis.facts import (
 from lnflow.domain.causes import Cause, Circumstance, Outcome
 from lnflow.domain.time import HOUR_NS, SECOND_NS
 from lnflow.service.protocols import FailureStatsStore
-from lnflow.store.records import FlowRow, RefusalRow, StoredChannel, Usability
+from lnflow.store.records import ChannelInBrief, FlowRow, RefusalRow, StoredChannel, Usability
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -100,7 +101,7 @@ def load_window(store: FailureStatsStore, window: Window) -> WindowFacts:
             ),
             demands=_demands(store.demands(since_ns, until_ns)),
             ends=_ends(store.served(since_ns, until_ns)),
-            channels=load_channels(store, until_ns),
+            channels=tuple(_channel_in_brief(c) for c in store.channels_in_brief(until_ns)),
             departures=Departures(
                 channel_id=left["chan"], out_msat=left["out_settled_msat"], earned_msat=left["earned_msat"]
             ),
@@ -166,7 +167,7 @@ def load_wishes(store: FailureStatsStore, window: Window, channel_ids: Sequence[
     ]
 
 
-def load_channels(store: FailureStatsStore, at_ns: int) -> tuple[ChannelFacts, ...]:
+def load_channels(store: FailureStatsStore, at_ns: int) -> tuple[ChannelDetails, ...]:
     """Return every channel as it was last known at a time."""
     return tuple(_channel(c) for c in store.channels(at_ns))
 
@@ -272,8 +273,26 @@ def _passed_on(
     )
 
 
-def _channel(c: StoredChannel) -> ChannelFacts:
+def _channel_in_brief(c: ChannelInBrief) -> ChannelFacts:
     return ChannelFacts(
+        channel_id=c.channel_id,
+        scid=c.scid,
+        channel_point=c.channel_point,
+        peer_id=c.peer_id,
+        peer_pubkey=c.peer_pubkey,
+        peer_alias=c.peer_alias,
+        capacity_sat=c.capacity_sat,
+        local_msat=c.local_msat,
+        remote_msat=c.remote_msat,
+        balance_ns=c.state_ns,
+        closed=bool(c.closed),
+        fee_ppm=c.fee_ppm,
+        max_htlc_msat=c.max_htlc_msat,
+    )
+
+
+def _channel(c: StoredChannel) -> ChannelDetails:
+    return ChannelDetails(
         channel_id=c.channel_id,
         scid=c.scid,
         scids=c.scids,
@@ -287,6 +306,8 @@ def _channel(c: StoredChannel) -> ChannelFacts:
         balance_ns=c.state_ns,
         active=c.active,
         closed=c.closed_height is not None,
+        fee_ppm=c.ours.fee_ppm if c.ours is not None else None,
+        max_htlc_msat=c.ours.max_htlc_msat if c.ours is not None else None,
         ours=c.ours,
         theirs=c.theirs,
         private=c.private,

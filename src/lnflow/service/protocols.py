@@ -13,6 +13,7 @@ from lnflow.store.costs import StoredCosts
 from lnflow.store.following import StoredFollowing
 from lnflow.store.records import (
     CauseRow,
+    ChannelInBrief,
     FlowRow,
     HourRow,
     PairRow,
@@ -77,6 +78,8 @@ class FailureStatsStore(Protocol):
     def hours(self, since_ns: int, until_ns: int) -> list[HourRow]: ...
 
     def channels(self, at_ns: int) -> list[StoredChannel]: ...
+
+    def channels_in_brief(self, at_ns: int) -> list[ChannelInBrief]: ...
 
     def usability(self, since_ns: int, until_ns: int) -> list[Usability]: ...
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Self
 from lnflow.domain.errors import ConfigurationError, StoreError
 from lnflow.domain.time import HOUR_NS
 from lnflow.store import attributions, sums
-from lnflow.store.channel_facts import load_channels, load_usability
+from lnflow.store.channel_facts import load_channels, load_channels_in_brief, load_usability
 from lnflow.store.costs import StoredCosts
 from lnflow.store.database import explained, open_reader, snapshot
 from lnflow.store.following import StoredFollowing
 from lnflow.store.intervals import merged, within, without
 from lnflow.store.records import (
     CauseRow,
+    ChannelInBrief,
     FlowRow,
     HourRow,
     PairRow,
@@ -180,6 +181,10 @@ class StoreReader:
     def channels(self, at_ns: int) -> list[StoredChannel]:
         """Return every channel ever seen, with what was last known of it at `at_ns`."""
         return load_channels(self._con, self.node.node_id, at_ns)
+
+    def channels_in_brief(self, at_ns: int) -> list[ChannelInBrief]:
+        """Return the same channels with the little that answers about refusals need."""
+        return load_channels_in_brief(self._con, self.node.node_id, at_ns)
 
     def usability(self, since_ns: int, until_ns: int) -> list[Usability]:
         """Return how long each channel's link is known to have been up."""
