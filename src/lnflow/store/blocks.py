@@ -6,7 +6,7 @@ of each level, and a longer history only more levels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ _COUNTS = {DEMANDS: "attempts", SERVED: "wishes"}
 """What every row has at least one of."""
 _KEY_BITS = 8  # of each key but the channel
 FAN_OUT = 4  # blocks of one level in a block of the next
-_TWO_63 = float(1 << 63)
+_TWO_63 = 1 << 63
 
 
 def block_of(rows: Sequence[tuple[int | float, ...]], kind: np.dtype[np.void]) -> Block:
@@ -53,22 +53,31 @@ def added(parts: Sequence[tuple[int, Block]], kind: np.dtype[np.void]) -> Block:
 
     `OverflowError` if a sum takes more than 63 bits: not real, but a peer can say so.
     """
-    columns = {n: np.concatenate([block[n] for _, block in parts] or [np.empty(0, kind[n])]) for n in kind.names or ()}
-    key = _key(columns)
+    # numpy joins rows of several types one by one, bytes at once
+    rows = np.frombuffer(b"".join(block.tobytes() for _, block in parts), kind)
+    key = _key(rows)
     order = np.argsort(key, kind="stable")
-    key = key[order]
+    rows, key = rows.take(order), key[order]
     starts = np.flatnonzero(np.diff(key, prepend=-1))
-    sign = np.repeat([sign for sign, _ in parts], [len(block) for _, block in parts]).astype(np.int64)[order]
-    sums = np.empty(len(starts), kind)
-    for name, column in columns.items():
-        values = column[order]
-        if name in _KEYS:
-            sums[name] = values[starts]
-        elif len(starts):
-            if values.dtype == np.int64 and np.abs(values).sum(dtype=float) >= _TWO_63:
-                raise OverflowError(f"integer overflow: the sum of {name} takes more than 63 bits")
-            sums[name] = np.add.reduceat(values * sign, starts)
-    return sums[sums[_COUNTS[kind]] > 0]  # what was taken off to the last leaves nothing
+    sign = None
+    if any(sign < 0 for sign, _ in parts):
+        sign = np.repeat([sign for sign, _ in parts], [len(block) for _, block in parts])[order]
+    sums = rows.take(starts)
+    for name in kind.names or ():
+        if name not in _KEYS and len(starts):
+            values = rows[name].astype(float if kind[name].kind == "f" else np.int64)
+            sums[name] = _sums(values if sign is None else values * sign, starts, name)
+    return sums.compress(sums[_COUNTS[kind]] > 0)  # what was taken off to the last leaves nothing
+
+
+def _sums(values: NDArray[Any], starts: NDArray[np.int64], name: str) -> NDArray[Any]:
+    """Return the sums of the values from each start to the next."""
+    if values.dtype == float:
+        return np.add.reduceat(values, starts)
+    if max(int(values.max()), -int(values.min())) * len(values) >= _TWO_63 <= np.abs(values).sum(dtype=float):
+        raise OverflowError(f"integer overflow: the sum of {name} takes more than 63 bits")
+    to_here = np.cumsum(values)  # in half the time of `reduceat`
+    return np.diff(to_here[np.append(starts[1:] - 1, -1)], prepend=0)
 
 
 def cover(first: int, last: int) -> Iterator[tuple[int, int, int]]:
@@ -103,10 +112,10 @@ def parents(first: int, last: int) -> Iterator[tuple[int, int]]:
         level += 1
 
 
-def _key(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
+def _key(rows: Block) -> NDArray[np.int64]:
     """Return one number a row that sorts as SQL would by its key columns; -1 is the smallest class."""
-    key: NDArray[np.int64] = columns["chan"].astype(np.int64)
+    key: NDArray[np.int64] = rows["chan"].astype(np.int64)
     for name in _KEYS[1:]:
-        if name in columns:
-            key = (key << _KEY_BITS) + columns[name] + (name == "amount_class")
+        if name in (rows.dtype.names or ()):
+            key = (key << _KEY_BITS) + rows[name] + (name == "amount_class")
     return key
