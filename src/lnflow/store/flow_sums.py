@@ -49,7 +49,7 @@ def departures(con: sqlite3.Connection, node_id: int, plan: Plan) -> tuple[dict[
     return dict(zip(("chan", *OUT_COLUMNS), rows.T, strict=True)), [CauseRow(*row) for row in by_cause.tolist()]
 
 
-_SIGN, _HOUR, _IN, _OUT, _OUTCOME, _CAUSE, _LIVE, _AMOUNT_IN, _AMOUNT_OUT, _FEE = range(10)
+_SHARE = _SIGN, _, _IN, _OUT, _OUTCOME, _CAUSE, _LIVE, _AMOUNT_IN, _AMOUNT_OUT, _FEE = range(10)
 
 
 def _counted(shares: Ints) -> tuple[dict[str, Ints], dict[str, Ints]]:
@@ -96,7 +96,5 @@ def _shares(con: sqlite3.Connection, node_id: int, plan: Plan, chan: int | None)
     if chan is not None:  # both directions in one look, at the index alone
         one = f"(in_chan = {chan:d} OR out_chan = {chan:d})"
         when = f"attempt_id IN (SELECT attempt_id FROM attempt WHERE {when} AND {one})"
-    shares: list[rollups.Share] = []
-    for part in plan.raw:
-        shares += rollups.shares_of(con, part.sign, when, (node_id, part.since_ns, part.until_ns))
-    return rollups.columns_of(shares)
+    found = [rollups.shares_read(con, part.sign, when, (node_id, part.since_ns, part.until_ns)) for part in plan.raw]
+    return np.concatenate([np.empty((len(_SHARE), 0), np.int64), *found], axis=1)

@@ -14,15 +14,15 @@ from lnflow.store.blocks import DEMANDS, FAN_OUT, SERVED, Block, added, block_of
 _KINDS = {0: DEMANDS, 1: SERVED}
 _DEMANDS, _SERVED = _KINDS
 
-_OPEN = "recovered_ns IS NULL"
-_OPEN_FEE = "max(0, fee_msat - paid_msat)"
-# The columns of a kind of block, of the rows grouped by its key.
-_DEMAND_SUMS = f"""out_chan, cause, circumstance, coalesce(amount_class, -1), oversize, sum(attempts),
-  sum(attempted_msat), sum(attempted_fee_msat), count(*), count(recovered_ns),
-  coalesce(sum(amount_out_msat) FILTER (WHERE {_OPEN}), 0), coalesce(sum({_OPEN_FEE}) FILTER (WHERE {_OPEN}), 0),
-  coalesce(total(CAST({_OPEN_FEE} AS REAL) * {_OPEN_FEE}) FILTER (WHERE {_OPEN}), 0.0),
-  coalesce(sum(part_msat) FILTER (WHERE {_OPEN}), 0)"""
-_DEMAND_KEY = "out_chan, cause, circumstance, amount_class, oversize"
+_OPEN = "(recovered_ns IS NULL)"
+_OPEN_FEE = f"{_OPEN} * max(0, coalesce(fee_msat - paid_msat, 0))"
+_DEMAND_KEY = "out_chan, cause, circumstance, coalesce(amount_class, -1), oversize"
+# The other columns of a kind of block, of one row.
+_DEMAND = (
+    "attempts", "attempted_msat", "attempted_fee_msat", "1", "recovered_ns IS NOT NULL",
+    f"{_OPEN} * coalesce(amount_out_msat, 0)", _OPEN_FEE, f"CAST({_OPEN_FEE} AS REAL) * {_OPEN_FEE}",
+    f"{_OPEN} * coalesce(part_msat, 0)",
+)  # fmt: skip
 _SERVED_SUMS = "chan, amount_class, sum(wishes), sum(arrived), sum(amount_msat), sum(part_msat), sum(arrived_msat)"
 
 
@@ -114,9 +114,12 @@ def _store(con: sqlite3.Connection, node_id: int, kind: int, level: int, number:
 
 
 def _demands_between(con: sqlite3.Connection, node_id: int, since_ns: int, until_ns: int) -> Block:
+    """Return the sums of the demands that began in a time; of less than a period each demand by itself."""
+    columns, grouped = ", ".join(_DEMAND), ""
+    if until_ns - since_ns >= PERIOD_NS:  # all demands must not come into memory
+        columns, grouped = ", ".join(f"sum({column})" for column in _DEMAND), f" GROUP BY {_DEMAND_KEY}"
     rows = con.execute(
-        f"SELECT {_DEMAND_SUMS} FROM demand WHERE node_id = ? AND first_ns >= ? AND first_ns < ?"
-        f" GROUP BY {_DEMAND_KEY}",
+        f"SELECT {_DEMAND_KEY}, {columns} FROM demand WHERE node_id = ? AND first_ns >= ? AND first_ns < ?{grouped}",
         (node_id, since_ns, until_ns),
     )
     return block_of(rows.fetchall(), DEMANDS)
