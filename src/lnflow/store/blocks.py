@@ -54,7 +54,7 @@ def added(parts: Sequence[tuple[int, Block]], kind: np.dtype[np.void]) -> Block:
     `OverflowError` if a sum takes more than 63 bits: not real, but a peer can say so.
     """
     # numpy joins rows of several types one by one, bytes at once
-    rows = np.frombuffer(b"".join(block.tobytes() for _, block in parts), kind)
+    rows = np.frombuffer(b"".join(block.data for _, block in parts), kind)
     key = _key(rows)
     order = np.argsort(key, kind="stable")
     rows, key = rows.take(order), key[order]

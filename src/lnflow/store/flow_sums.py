@@ -49,7 +49,7 @@ def departures(con: sqlite3.Connection, node_id: int, plan: Plan) -> tuple[dict[
     return dict(zip(("chan", *OUT_COLUMNS), rows.T, strict=True)), [CauseRow(*row) for row in by_cause.tolist()]
 
 
-_SHARE = _SIGN, _, _IN, _OUT, _OUTCOME, _CAUSE, _LIVE, _AMOUNT_IN, _AMOUNT_OUT, _FEE = range(10)
+_SIGN, _, _IN, _OUT, _OUTCOME, _CAUSE, _LIVE, _AMOUNT_IN, _AMOUNT_OUT, _FEE = range(10)
 
 
 def _counted(shares: Ints) -> tuple[dict[str, Ints], dict[str, Ints]]:
@@ -57,8 +57,12 @@ def _counted(shares: Ints) -> tuple[dict[str, Ints], dict[str, Ints]]:
 
 
 def _rows(chan: Ints, counted: Mapping[str, Ints], columns: Sequence[str]) -> Sums:
-    none = np.zeros_like(chan)
-    return np.stack([chan, *(counted.get(name, none) for name in columns)], axis=1)
+    rows = np.zeros((1 + len(columns), len(chan)), np.int64)
+    rows[0] = chan
+    for n, name in enumerate(columns, start=1):
+        if name in counted:
+            rows[n] = counted[name]
+    return rows.T
 
 
 def _refused(con: sqlite3.Connection, node_id: int, plan: Plan, shares: Ints, chan: int | None) -> Sums:
@@ -79,14 +83,16 @@ def _sums(
 ) -> Sums:
     """Return some columns of the sums of all channels or of one; `raw` is what lies between the hours and the ends."""
     keys = len(kind.keys)
-    some = [*range(keys), *(kind.names.index(name) for name in columns)]
-    parts = [signed(part.sign, load_total(con, node_id, kind, part.period)[:, some], keys) for part in plan.totals]
+    parts = []
+    for total in plan.totals:
+        rows = load_total(con, node_id, kind, total.period, chan)
+        if columns != kind.columns:
+            rows = rows[:, [*range(keys), *map(kind.names.index, columns)]]
+        parts.append(signed(total.sign, rows, keys))
     for part in plan.hours:
         rows = sums_of_hours(con, node_id, kind, part.first, part.last, columns=columns, chan=chan)
         parts.append(signed(part.sign, rows, keys))
-    parts.append(raw)
-    if chan is not None:
-        parts = [rows[rows[:, 0] == chan] for rows in parts]
+    parts.append(raw if chan is None else raw[raw[:, 0] == chan])
     return added(parts, keys)
 
 
@@ -96,5 +102,4 @@ def _shares(con: sqlite3.Connection, node_id: int, plan: Plan, chan: int | None)
     if chan is not None:  # both directions in one look, at the index alone
         one = f"(in_chan = {chan:d} OR out_chan = {chan:d})"
         when = f"attempt_id IN (SELECT attempt_id FROM attempt WHERE {when} AND {one})"
-    found = [rollups.shares_read(con, part.sign, when, (node_id, part.since_ns, part.until_ns)) for part in plan.raw]
-    return np.concatenate([np.empty((len(_SHARE), 0), np.int64), *found], axis=1)
+    return rollups.shares_read(con, when, [(part.sign, (node_id, part.since_ns, part.until_ns)) for part in plan.raw])

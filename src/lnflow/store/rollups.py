@@ -7,7 +7,7 @@ a tenth of the time of SQL's GROUP BY; only the groups that change are written.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 import numpy as np
@@ -55,22 +55,27 @@ def shares_of_new(columns: Sequence[Column], accounted_ns: Column) -> Ints:
     )
 
 
-def shares_read(con: sqlite3.Connection, sign: int, where: str, params: Sequence[int]) -> Ints:
-    """Return `shares_of` column by column, without their hours (0): few values a row, since each takes 0.1 us."""
-    rows = con.execute(
-        f"""SELECT (a.in_chan << 32) + a.out_chan, (a.outcome << 16) + (a.cause << 8) + a.live,
-              coalesce(a.amount_in_msat, {_NOT_KNOWN}), coalesce(a.amount_out_msat, {_NOT_KNOWN})
-            FROM attempt a WHERE a.twin IS NULL AND ({where})""",
-        params,
-    ).fetchall()
+def shares_read(con: sqlite3.Connection, where: str, parts: Iterable[tuple[int, Sequence[int]]]) -> Ints:
+    """Return `shares_of` column by column, without their hours (0); parts are signs with the parameters of `where`.
+
+    Few values a row are read, since each takes a tenth of a microsecond.
+    """
+    rows: list[tuple[int, ...]] = []
+    signs: list[int] = []
+    for sign, params in parts:
+        rows += con.execute(
+            f"""SELECT (a.in_chan << 32) + a.out_chan, (a.outcome << 16) + (a.cause << 8) + a.live,
+                  coalesce(a.amount_in_msat, {_NOT_KNOWN}), coalesce(a.amount_out_msat, {_NOT_KNOWN})
+                FROM attempt a WHERE a.twin IS NULL AND ({where})""",
+            params,
+        ).fetchall()
+        signs += [sign] * (len(rows) - len(signs))
     chans, end, amount_in, amount_out = np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, 4).T
-    none = np.zeros_like(end)
-    return np.stack(
-        (
-            none + sign, none, chans >> 32, chans & 0xFFFFFFFF, end >> 16, end >> 8 & 0xFF, end & 0xFF,
-            *_amounts(amount_in, amount_out),
-        )
-    )  # fmt: skip
+    columns = np.zeros((_SHARE_COLUMNS, len(rows)), np.int64)
+    columns[0], columns[2], columns[3] = signs, chans >> 32, chans & 0xFFFFFFFF
+    columns[4], columns[5], columns[6] = end >> 16, end >> 8 & 0xFF, end & 0xFF
+    columns[7:] = _amounts(amount_in, amount_out)
+    return columns
 
 
 def _amounts(amount_in: Ints, amount_out: Ints) -> tuple[Ints, Ints, Ints]:

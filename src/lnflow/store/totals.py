@@ -1,13 +1,14 @@
 """Running totals: sums over everything before a period, so that any window costs two look-ups, not one a channel.
 
-The totals of all channels are one value: a table of whole numbers, since row by row SQLite takes microseconds each.
-Those up to the period `totals_through` are right; only periods in which something changed have any.
+The totals of 64 channels are one value: a table of whole numbers, since row by row SQLite takes microseconds each.
+Those up to the period `totals_through` are right; a period has them, of all channels, if the one before changed any.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 from msgspec import Struct
@@ -46,6 +47,7 @@ FLOW_COLUMNS = IN_COLUMNS + OUT_COLUMNS
 FLOWS = Kind(number=0, hours="channel_hour", keys=("chan",), columns=FLOW_COLUMNS)
 REFUSALS = Kind(number=1, hours="refusal_hour", keys=("chan", "cause"), columns=("attempts", "msat", "fee_msat"))
 
+_CHANNELS = 64  # in one value: 10 kB of flows; one channel costs little, and all take few rows
 _KEY_BITS = 8  # of each key but the first
 _TWO_63 = 1 << 63
 
@@ -79,13 +81,16 @@ def signed(sign: int, rows: Sums, keys: int) -> Sums:
     return rows if sign > 0 else np.concatenate((rows[:, :keys], -rows[:, keys:]), axis=1)
 
 
-def load_total(con: sqlite3.Connection, node_id: int, kind: Kind, period: int) -> Sums:
-    """Return the sums of all that was before a period."""
-    row = con.execute(
-        "SELECT sums FROM running_total WHERE node_id = ? AND kind = ? AND period <= ? ORDER BY period DESC LIMIT 1",
-        (node_id, kind.number, period),
-    ).fetchone()
-    return np.frombuffer(row[0] if row else b"", "<i8").reshape(-1, len(kind.names))
+def load_total(con: sqlite3.Connection, node_id: int, kind: Kind, period: int, chan: int | None = None) -> Sums:
+    """Return the sums of all that was before a period, of all channels or of one."""
+    parts = con.execute(
+        f"""SELECT sums FROM running_total WHERE node_id = ?1 AND kind = ?2 AND period = (SELECT max(period)
+              FROM running_total WHERE node_id = ?1 AND kind = ?2 AND period <= ?3)
+            {"" if chan is None else "AND part = ?4"} ORDER BY part""",
+        (node_id, kind.number, period, *(() if chan is None else (chan // _CHANNELS,))),
+    )
+    rows = np.frombuffer(b"".join([sums for (sums,) in parts]), "<i8").reshape(-1, len(kind.names))
+    return rows if chan is None else rows[rows[:, 0] == chan]
 
 
 def sums_of_hours(
@@ -107,7 +112,7 @@ def sums_of_hours(
         columns, grouped = [f"sum({name})" for name in columns], f" GROUP BY {', '.join(kind.keys)}"
     selected = ", ".join((*kind.keys, *columns))
     rows = con.execute(f"SELECT {selected} FROM {kind.hours} WHERE node_id = ? AND {when}{grouped}", bounds).fetchall()
-    return np.array(rows, np.int64).reshape(-1, len(kind.keys) + len(columns))
+    return np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, len(kind.keys) + len(columns))
 
 
 def extend_totals(con: sqlite3.Connection, node_id: int, through_hour: int) -> None:
@@ -140,7 +145,13 @@ def _extend(con: sqlite3.Connection, node_id: int, kind: Kind, base: int, target
         first = period * PERIOD_H
         change = sums_of_hours(con, node_id, kind, first, first + PERIOD_H, columns=kind.columns)
         total = added([total, change], len(kind.keys))
-        con.execute(
-            "INSERT INTO running_total VALUES (?, ?, ?, ?)",
-            (node_id, kind.number, period + 1, total.astype("<i8").tobytes()),
+        part = total[:, 0] // _CHANNELS
+        starts = np.flatnonzero(np.diff(part, prepend=-1))
+        tables = np.split(total.astype("<i8"), starts[1:])
+        con.executemany(
+            "INSERT INTO running_total VALUES (?, ?, ?, ?, ?)",
+            [
+                (node_id, kind.number, period + 1, number, table.tobytes())
+                for number, table in zip(part[starts].tolist(), tables, strict=True)
+            ],
         )

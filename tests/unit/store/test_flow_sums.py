@@ -117,10 +117,10 @@ def test_a_store_whose_totals_are_still_to_be_made_answers_from_its_hours(tmp_pa
 
 def test_totals_are_kept_for_each_period_in_which_something_changed(summed: Path) -> None:
     con = sqlite3.connect(summed)
-    kept = con.execute("SELECT kind, period FROM running_total ORDER BY 1, 2").fetchall()
+    kept = con.execute("SELECT kind, period, part FROM running_total ORDER BY 1, 2").fetchall()
     con.close()
     ended = T0 // HOUR_NS // PERIOD_H
-    assert kept == [(kind, ended + n) for kind in (0, 1) for n in range(1, (DAYS - 1) * 24 // PERIOD_H + 1)]
+    assert kept == [(kind, ended + n, 0) for kind in (0, 1) for n in range(1, (DAYS - 1) * 24 // PERIOD_H + 1)]
 
 
 def test_a_sum_beyond_63_bits_is_refused_not_wrapped_and_what_cancels_out_is_exact() -> None:
