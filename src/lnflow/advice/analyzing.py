@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 from msgspec import Struct
@@ -167,18 +167,11 @@ def opportunities_of(
     return opportunities
 
 
-class _Figures(NamedTuple):
-    """What is shown rounded of a finding; `settle_chance` only where it has one."""
-
-    settle_chance: float
-    failure_rate: float
-    urgency: float
-    revenue: float
-    frequency: float
-    rate: float
+_Figures = tuple[float, float, float, float, float, float]
 
 
 def _rounded(findings: Sequence[Finding]) -> Iterator[_Figures]:
+    """Return of each finding its chance (0: none), failure rate, urgency and its three parts, as they are shown."""
     parts = [f.urgency for f in findings]
     columns = (
         (4, [f.settle_chance or 0.0 for f in findings]),
@@ -188,7 +181,7 @@ def _rounded(findings: Sequence[Finding]) -> Iterator[_Figures]:
         (1, [part.frequency for part in parts]),
         (1, [part.rate for part in parts]),
     )
-    return map(_Figures, *(rounded(np.array(column, float), digits) for digits, column in columns))
+    return zip(*(rounded(np.array(column, float), digits) for digits, column in columns), strict=True)
 
 
 def _brings(found: Findings, cases: Sequence[Case], covered_s: float) -> dict[int, tuple[float, list[Gain]]]:
@@ -206,6 +199,7 @@ def _opportunity(
     finding = case.finding
     some = finding.channels[0] if finding.channels else None
     asked_for = finding.attempts_by_channel
+    chance, failure_rate, urgency, revenue, frequency, rate = figures
     return Opportunity(
         rank=rank,
         peer_pubkey=some.peer_pubkey if some is not None else None,
@@ -228,14 +222,14 @@ def _opportunity(
         demands=finding.demands,
         servable_demands=finding.servable,
         offered_fee_msat=finding.offered_fee_msat,
-        settle_chance=None if finding.settle_chance is None else figures.settle_chance,
+        settle_chance=None if finding.settle_chance is None else chance,
         expected_missed_msat=finding.value.expected_msat,
         low_msat=finding.value.low_msat,
         high_msat=finding.value.high_msat,
         per_month_msat=finding.per_month_msat,
-        failure_rate=figures.failure_rate,
-        urgency=figures.urgency,
-        urgency_parts=UrgencyParts(revenue=figures.revenue, frequency=figures.frequency, rate=figures.rate),
+        failure_rate=failure_rate,
+        urgency=urgency,
+        urgency_parts=UrgencyParts(revenue=revenue, frequency=frequency, rate=rate),
         current_outbound_fee_ppm=case.outbound_ppm,
         marginal_gain=[
             MarginalGain(

@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from lnflow.advice.documents import Action, Recommendation
 from lnflow.advice.wording import sats
-from lnflow.analysis.facts import ChannelFacts
 from lnflow.analysis.finding import Finding
 from lnflow.analysis.month import MIN_COVERED_S, MIN_DEMANDS, per_month_msat
 from lnflow.domain.causes import Cause, Problem
+from lnflow.domain.channel import ChannelFacts
 from lnflow.domain.fees import PPM
 from lnflow.domain.scid import scid_text
 

@@ -18,11 +18,12 @@ from lnflow.advice.documents import (
 from lnflow.advice.notes import window_notes
 from lnflow.advice.wording import sats
 from lnflow.analysis.chance import STRENGTH, Chances
-from lnflow.analysis.facts import ChannelDetails, ChannelFacts, DemandGroups, WindowFacts, WishFacts
+from lnflow.analysis.facts import ChannelDetails, DemandGroups, WindowFacts, WishFacts
 from lnflow.analysis.finding import Finding
 from lnflow.analysis.findings import Findings, find
 from lnflow.analysis.problems import fate_of
 from lnflow.domain.amounts import AMOUNT_BOUNDS_SAT
+from lnflow.domain.channel import ChannelFacts
 from lnflow.domain.errors import ConfigurationError
 from lnflow.domain.scid import scid_text
 from lnflow.domain.time import iso_utc

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from lnflow.domain.causes import Cause, Circumstance
-from lnflow.domain.channel import Policy
+from lnflow.domain.channel import ChannelFacts, Policy
 from lnflow.domain.time import SECOND_NS
 
 if TYPE_CHECKING:
@@ -45,27 +45,8 @@ class CoverageFacts(Struct, frozen=True, kw_only=True, gc=False):
     covered_s: float
 
 
-class ChannelFacts(Struct, frozen=True, kw_only=True, gc=False):
-    """One channel of ours, open or closed, as last seen before the window's end."""
-
-    channel_id: int
-    scid: int | None
-    channel_point: str | None
-    peer_id: int | None
-    peer_pubkey: str | None
-    peer_alias: str | None
-    capacity_sat: int | None
-    local_msat: int | None
-    remote_msat: int | None
-    balance_ns: int | None
-    closed: bool
-    fee_ppm: int | None
-    """Ours; `max_htlc_msat` too."""
-    max_htlc_msat: int | None
-
-
 class ChannelDetails(ChannelFacts, frozen=True, kw_only=True, gc=False):
-    """What a listing says beyond that: every id, the link, the policies of both ends."""
+    """What a listing says of a channel beyond that: every id, the link, the policies of both ends."""
 
     scids: tuple[int, ...]
     active: bool | None

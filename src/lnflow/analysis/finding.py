@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lnflow.analysis.chance import UNKNOWN
 from lnflow.analysis.columns import rounded
 from lnflow.analysis.evidence import Evidence
-from lnflow.analysis.facts import ChannelFacts, Scope, WishFacts
+from lnflow.analysis.facts import Scope, WishFacts
 from lnflow.analysis.month import per_month_msat
 from lnflow.analysis.peers import Peers
 from lnflow.analysis.problems import PROBLEM_CONFIDENCE, problem_of, standing_of
@@ -20,6 +20,7 @@ from lnflow.analysis.refusals import Refusals
 from lnflow.analysis.urgency import Urgency, urgencies
 from lnflow.analysis.valuation import Circumstances, Value
 from lnflow.domain.causes import Circumstance, Problem
+from lnflow.domain.channel import ChannelFacts
 
 _PROBLEMS = {int(problem): problem for problem in Problem}
 _CONFIDENCE = np.array([0.0, *(PROBLEM_CONFIDENCE[problem] for problem in Problem)])

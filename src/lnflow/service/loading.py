@@ -9,7 +9,6 @@ from msgspec import structs
 
 from lnflow.analysis.facts import (
     ChannelDetails,
-    ChannelFacts,
     ChannelFlow,
     CoverageFacts,
     DemandGroups,
@@ -29,7 +28,7 @@ from lnflow.analysis.facts import (
 from lnflow.domain.causes import Cause, Circumstance, Outcome
 from lnflow.domain.time import HOUR_NS, SECOND_NS
 from lnflow.service.protocols import FailureStatsStore
-from lnflow.store.records import ChannelInBrief, FlowRow, RefusalRow, StoredChannel, Usability
+from lnflow.store.records import FlowRow, RefusalRow, StoredChannel, Usability
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,7 +100,7 @@ def load_window(store: FailureStatsStore, window: Window) -> WindowFacts:
             ),
             demands=_demands(store.demands(since_ns, until_ns)),
             ends=_ends(store.served(since_ns, until_ns)),
-            channels=tuple(_channel_in_brief(c) for c in store.channels_in_brief(until_ns)),
+            channels=tuple(store.channels_in_brief(until_ns)),
             departures=Departures(
                 channel_id=left["chan"], out_msat=left["out_settled_msat"], earned_msat=left["earned_msat"]
             ),
@@ -270,24 +269,6 @@ def _passed_on(
         in_channel_id=in_channel_id,
         channel_id=channel_id,
         hour=hour,
-    )
-
-
-def _channel_in_brief(c: ChannelInBrief) -> ChannelFacts:
-    return ChannelFacts(
-        channel_id=c.channel_id,
-        scid=c.scid,
-        channel_point=c.channel_point,
-        peer_id=c.peer_id,
-        peer_pubkey=c.peer_pubkey,
-        peer_alias=c.peer_alias,
-        capacity_sat=c.capacity_sat,
-        local_msat=c.local_msat,
-        remote_msat=c.remote_msat,
-        balance_ns=c.state_ns,
-        closed=bool(c.closed),
-        fee_ppm=c.fee_ppm,
-        max_htlc_msat=c.max_htlc_msat,
     )
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from lnflow.advice.documents import ChannelsDocument, FailuresDocument, GroupKey
 from lnflow.analysis.facts import Window
+from lnflow.domain.channel import ChannelFacts
 from lnflow.ingest.status import CollectorStatus
 from lnflow.store.costs import StoredCosts
 from lnflow.store.following import StoredFollowing
 from lnflow.store.records import (
     CauseRow,
-    ChannelInBrief,
     FlowRow,
     HourRow,
     PairRow,
@@ -79,7 +79,7 @@ class FailureStatsStore(Protocol):
 
     def channels(self, at_ns: int) -> list[StoredChannel]: ...
 
-    def channels_in_brief(self, at_ns: int) -> list[ChannelInBrief]: ...
+    def channels_in_brief(self, at_ns: int) -> list[ChannelFacts]: ...
 
     def usability(self, since_ns: int, until_ns: int) -> list[Usability]: ...
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from lnflow.domain.channel import ChannelFacts
 from lnflow.domain.errors import ConfigurationError, StoreError
 from lnflow.domain.time import HOUR_NS
 from lnflow.store import attributions, sums
@@ -18,7 +19,6 @@ from lnflow.store.following import StoredFollowing
 from lnflow.store.intervals import merged, within, without
 from lnflow.store.records import (
     CauseRow,
-    ChannelInBrief,
     FlowRow,
     HourRow,
     PairRow,
@@ -182,7 +182,7 @@ class StoreReader:
         """Return every channel ever seen, with what was last known of it at `at_ns`."""
         return load_channels(self._con, self.node.node_id, at_ns)
 
-    def channels_in_brief(self, at_ns: int) -> list[ChannelInBrief]:
+    def channels_in_brief(self, at_ns: int) -> list[ChannelFacts]:
         """Return the same channels with the little that answers about refusals need."""
         return load_channels_in_brief(self._con, self.node.node_id, at_ns)
 

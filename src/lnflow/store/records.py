@@ -174,27 +174,6 @@ class StoredChannel(Struct, frozen=True, kw_only=True, gc=False):
         return None if self.listed is None else self.listed.state()
 
 
-class ChannelInBrief(Struct, frozen=True, gc=False):
-    """What is known of a channel of ours at some time, as far as answers about refusals need it."""
-
-    channel_id: int
-    scid: int | None
-    channel_point: str | None
-    peer_id: int | None
-    peer_pubkey: str | None
-    peer_alias: str | None
-    capacity_sat: int | None
-    closed: int
-    """0 or 1."""
-    state_ns: int | None
-    """When its balances were last known to be these."""
-    local_msat: int | None
-    remote_msat: int | None
-    fee_ppm: int | None
-    """Ours; `max_htlc_msat` too."""
-    max_htlc_msat: int | None
-
-
 class Usability(Struct, frozen=True, gc=False):
     """For how much of a window a channel's link is known to have been up, and watched at all."""
 

@@ -5,8 +5,8 @@ from tests.unit.analysis.builders import DemandGroup, channel, demands, ends, fa
 
 from lnflow.advice.analyzing import Selection, analyze
 from lnflow.advice.documents import Opportunity
-from lnflow.analysis.facts import ChannelFacts
 from lnflow.domain.causes import Cause, Circumstance
+from lnflow.domain.channel import ChannelFacts
 
 
 def advise(group: DemandGroup, *channels: ChannelFacts, settled: int = 90, downstream: int = 10) -> Opportunity:

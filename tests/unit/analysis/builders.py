@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from lnflow.analysis.chance import UNKNOWN
 from lnflow.analysis.facts import (
-    ChannelFacts,
     CoverageFacts,
     DemandGroups,
     Departures,
@@ -27,6 +26,7 @@ from lnflow.analysis.facts import (
 )
 from lnflow.domain.amounts import AMOUNT_BOUNDS_MSAT
 from lnflow.domain.causes import Cause, Circumstance
+from lnflow.domain.channel import ChannelFacts
 from lnflow.domain.scid import parse_scid
 from lnflow.domain.time import DAY_NS, SECOND_NS, parse_time_ns
 
