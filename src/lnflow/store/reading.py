@@ -148,13 +148,13 @@ class StoreReader:
         return sums.hours(self._con, self.node.node_id, since_ns // HOUR_NS, -(-until_ns // HOUR_NS))
 
     def demands(self, since_ns: int, until_ns: int) -> Block:
-        """Return the demands that began in the window, grouped: rows of `blocks.DEMANDS`."""
+        """Return the demands that began in the window, grouped: columns of `blocks.DEMANDS`."""
         from lnflow.store.wish_sums import load_demands
 
         return load_demands(self._con, self.node.node_id, since_ns, until_ns)
 
     def served(self, since_ns: int, until_ns: int) -> Block:
-        """Return what became of wishes passed on at once, by channel and amount class: rows of `blocks.SERVED`."""
+        """Return what became of wishes passed on at once, by channel and amount class: `blocks.SERVED`."""
         from lnflow.store.wish_sums import load_served
 
         return load_served(self._con, self.node.node_id, since_ns, until_ns)

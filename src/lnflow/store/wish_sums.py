@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 
 from lnflow.domain.demand import PERIOD_NS
-from lnflow.store.blocks import DEMANDS, FAN_OUT, SERVED, Block, added, block_of, cover, parents, read_block
+from lnflow.store.blocks import DEMANDS, FAN_OUT, SERVED, Block, added, block_of, cover, from_bytes, parents, to_bytes
 
 _KINDS = {0: DEMANDS, 1: SERVED}
 _DEMANDS, _SERVED = _KINDS
@@ -105,12 +105,13 @@ def _blocks_of_level(con: sqlite3.Connection, node_id: int, kind: int, level: in
         " ORDER BY number",
         (node_id, kind, level, a, b),
     )
-    return [read_block(stored, _KINDS[kind]) for (stored,) in rows]
+    return [from_bytes(stored, _KINDS[kind]) for (stored,) in rows]
 
 
 def _store(con: sqlite3.Connection, node_id: int, kind: int, level: int, number: int, block: Block) -> None:
-    if len(block):
-        con.execute("INSERT INTO wish_block VALUES (?, ?, ?, ?, ?)", (node_id, kind, level, number, block.tobytes()))
+    if len(block["chan"]):
+        stored = to_bytes(block, _KINDS[kind])
+        con.execute("INSERT INTO wish_block VALUES (?, ?, ?, ?, ?)", (node_id, kind, level, number, stored))
 
 
 def _demands_between(con: sqlite3.Connection, node_id: int, since_ns: int, until_ns: int) -> Block:
