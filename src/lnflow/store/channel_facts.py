@@ -18,8 +18,8 @@ _POLICY = (
 def _last(table: str, name: str, time: str, of: str = "") -> str:
     """Return a join with the last row of a channel's history before ?2; the length of the history costs nothing."""
     return f"""LEFT JOIN {table} {name} ON {name}.node_id = ?1 AND {name}.chan = c.channel_id{of.format(name)}
-      AND {name}.{time} = (SELECT max({time}) FROM {table} x WHERE x.node_id = ?1 AND x.chan = c.channel_id
-        {of.format("x")} AND x.{time} <= ?2)"""
+      AND {name}.{time} = (SELECT {time} FROM {table} x WHERE x.node_id = ?1 AND x.chan = c.channel_id
+        {of.format("x")} AND x.{time} <= ?2 ORDER BY {time} DESC LIMIT 1)"""
 
 
 _CHANNELS = f"""SELECT c.channel_id, c.scid, c.channel_point, c.peer_id, peer.pubkey, peer.alias, c.capacity_sat,

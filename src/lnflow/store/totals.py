@@ -64,7 +64,7 @@ def added(parts: Sequence[Sums], keys: int) -> Sums:
     for more in range(1, keys):
         key = (key << _KEY_BITS) + rows[:, more]
     order = np.argsort(key, kind="stable")
-    rows, key = rows[order], key[order]
+    rows, key = rows.take(order, axis=0), key.take(order)
     starts = np.flatnonzero(np.diff(key, prepend=-1))
     values = rows[:, keys:]
     if int(np.abs(values).max()) * len(values) >= _TWO_63:  # exact sums as slow Python integers
@@ -73,7 +73,7 @@ def added(parts: Sequence[Sums], keys: int) -> Sums:
     if sums.dtype == object and max(abs(total) for total in sums.flat) >= _TWO_63:
         raise OverflowError("integer overflow: a sum over a window takes more than 63 bits")
     found = np.concatenate((rows[starts, :keys], sums.astype(np.int64)), axis=1)
-    return found[found[:, keys:].any(axis=1)]
+    return found.compress(sums.any(axis=1), axis=0)
 
 
 def signed(sign: int, rows: Sums, keys: int) -> Sums:
