@@ -77,21 +77,25 @@ class Gains:
         steps = [self.of(np.full(len(self._findings), step_sat * 1000)) for step_sat in STEPS_SAT]
         # a size that pays little must not make more balance look worse than less
         most = np.maximum.accumulate(np.array(steps)).T
-        values = [f.value for f in self._findings]
-        expected, low, high = np.array([(v.expected_msat, v.low_msat, v.high_msat) for v in values]).reshape(-1, 3).T
+        rows = [(f.value.expected_msat, f.value.low_msat, f.value.high_msat) for f in self._findings]
+        expected, low, high = np.array(rows, np.int64).reshape(-1, 3).T
         share = np.maximum(expected, 1)
-        figures = (most, most * (low / share)[:, None], most * (high / share)[:, None])
-        columns = (whole(np.floor(column) if n == 1 else column).tolist() for n, column in enumerate(figures))
+        columns = (
+            whole(most),
+            whole(np.floor(most * (low / share)[:, None])),
+            whole(most * (high / share)[:, None]),
+        )
+        shown = np.where(expected > 0, self._shown(most), 0)
         return [
-            list(map(Gain, _STEPS_MSAT[:shown], *steps))
-            for shown, *steps in zip(map(_shown, self._findings, most.tolist()), *columns, strict=True)
+            list(map(Gain, _STEPS_MSAT[:count], *steps))
+            for count, *steps in zip(shown.tolist(), *(column.tolist() for column in columns), strict=True)
         ]
 
-
-def _shown(finding: Finding, gains: Sequence[float]) -> int:
-    """Return how many steps are worth showing."""
-    per_month = finding.per_month_msat
-    if finding.problem is not Problem.LIQUIDITY or per_month is None or not finding.value.expected_msat:
-        return 0
-    enough = 0.99 * per_month
-    return next((n for n, gain in enumerate(gains, start=1) if n >= _ALWAYS and gain >= enough), len(gains))
+    def _shown(self, most: Floats) -> Ints:
+        """Return how many of the growing gains are worth showing of each finding."""
+        rates = [f.per_month_msat if f.problem is Problem.LIQUIDITY else None for f in self._findings]
+        per_month = np.array([np.nan if rate is None else rate for rate in rates], float)
+        enough = most >= 0.99 * per_month[:, None]
+        enough[:, : _ALWAYS - 1] = False
+        count = np.where(enough.any(axis=1), enough.argmax(axis=1) + 1, len(STEPS_SAT))
+        return np.where(np.isnan(per_month), 0, count)
