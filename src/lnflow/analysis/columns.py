@@ -49,7 +49,7 @@ def whole(values: Floats) -> Ints:
 
 
 def rounded(values: Floats, digits: int) -> list[float]:
-    """Return what `round` makes of each value below a billion, in a tenth of the time.
+    """Return what `round` makes of each value below 10,000, in a tenth of the time.
 
     >>> rounded(np.array([0.123456, 0.00005, 2.5]), 4) == [0.1235, round(0.00005, 4), 2.5]
     True

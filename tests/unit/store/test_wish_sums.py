@@ -16,6 +16,7 @@ from lnflow.domain.channel import ChannelState
 from lnflow.domain.demand import PERIOD_NS
 from lnflow.domain.htlc import HtlcEvent
 from lnflow.domain.time import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
+from lnflow.store import wish_sums
 from lnflow.store.blocks import DEMANDS, SERVED, Block, added, block_of, cover, parents
 from lnflow.store.reading import StoreReader
 from lnflow.store.writing import StoreWriter
@@ -100,6 +101,15 @@ def test_what_was_served_is_rounded_outwards_to_periods(summed: Path, since_ns: 
     con.close()
     with StoreReader(summed) as store:
         assert rows_of(store.served(since_ns, until_ns)) == expected
+
+
+def test_demands_without_blocks_are_summed_some_at_a_time(summed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All demands of a long history must not come into memory at once."""
+    monkeypatch.setattr("lnflow.store.wish_sums._AT_ONCE", 7)
+    con = sqlite3.connect(summed)
+    rows = rows_of(wish_sums._demands_between(con, 1, 0, 2**62))
+    assert {tuple(r[:5]): [r[5], r[6], r[8], r[10], r[11]] for r in rows} == demands_of_rows(summed, 0, 2**62)
+    con.close()
 
 
 def test_blocks_of_four_make_larger_blocks(summed: Path) -> None:
