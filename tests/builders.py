@@ -5,15 +5,22 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from lnflow.domain.causes import Cause
 from lnflow.domain.htlc import DownstreamFailed, HtlcEvent, Offered, Refused, Settled
 from lnflow.domain.time import HOUR_NS, SECOND_NS
 from lnflow.ingest.join import Joiner
+from lnflow.store.blocks import Block
 from lnflow.store.writing import StoreWriter
 
 T0 = 500_000 * HOUR_NS  # a whole hour and a whole six-hour period, 2027-01-15T08:00Z
 IN, OUT = 100 << 40, 200 << 40
+
+
+def rows_of(block: Block) -> list[tuple[Any, ...]]:
+    """Return the rows of a block, as SQL would."""
+    return list(zip(*(column.tolist() for column in block.values()), strict=True))
 
 
 def offered(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -27,6 +27,7 @@ from lnflow.advice.documents import (
 from lnflow.advice.notes import notes_of
 from lnflow.advice.recommend import Case, case_of, idle_sources, recommend
 from lnflow.advice.verdict import judge
+from lnflow.analysis.columns import rounded
 from lnflow.analysis.facts import NodeFacts, RefusalTotal, Window, WindowFacts
 from lnflow.analysis.finding import Finding
 from lnflow.analysis.findings import Findings, find
@@ -159,10 +160,28 @@ def opportunities_of(
     cases = [case_of(finding) for finding in findings]
     brings = _brings(found, cases, covered_s) if covered_s else {}
     opportunities = []
-    for rank, case in enumerate(cases, first_rank):
+    for rank, (case, figures) in enumerate(zip(cases, _rounded(findings), strict=True), first_rank):
         gain_msat, curve = brings.get(case.finding.place, (None, []))
-        opportunities.append(_opportunity(rank, case, recommend(case, sources, gain_msat, covered_s), curve))
+        recommendation = recommend(case, sources, gain_msat, covered_s)
+        opportunities.append(_opportunity(rank, case, figures, recommendation, curve))
     return opportunities
+
+
+_Figures = tuple[float, float, float, float, float, float]
+
+
+def _rounded(findings: Sequence[Finding]) -> Iterator[_Figures]:
+    """Return of each finding its chance (0: none), failure rate, urgency and its three parts, as they are shown."""
+    parts = [f.urgency for f in findings]
+    columns = (
+        (4, [f.settle_chance or 0.0 for f in findings]),
+        (4, [f.failure_rate for f in findings]),
+        (1, [part.total for part in parts]),
+        (1, [part.revenue for part in parts]),
+        (1, [part.frequency for part in parts]),
+        (1, [part.rate for part in parts]),
+    )
+    return zip(*(rounded(np.array(column, float), digits) for digits, column in columns), strict=True)
 
 
 def _brings(found: Findings, cases: Sequence[Case], covered_s: float) -> dict[int, tuple[float, list[Gain]]]:
@@ -174,12 +193,13 @@ def _brings(found: Findings, cases: Sequence[Case], covered_s: float) -> dict[in
     return dict(zip(places, zip(gains.of(added_msat).tolist(), gains.curves(), strict=True), strict=True))
 
 
-def _opportunity(rank: int, case: Case, recommendation: Recommendation, curve: Sequence[Gain]) -> Opportunity:
+def _opportunity(
+    rank: int, case: Case, figures: _Figures, recommendation: Recommendation, curve: Sequence[Gain]
+) -> Opportunity:
     finding = case.finding
     some = finding.channels[0] if finding.channels else None
-    parts = finding.urgency
     asked_for = finding.attempts_by_channel
-    chance = finding.settle_chance
+    chance, failure_rate, urgency, revenue, frequency, rate = figures
     return Opportunity(
         rank=rank,
         peer_pubkey=some.peer_pubkey if some is not None else None,
@@ -202,16 +222,14 @@ def _opportunity(rank: int, case: Case, recommendation: Recommendation, curve: S
         demands=finding.demands,
         servable_demands=finding.servable,
         offered_fee_msat=finding.offered_fee_msat,
-        settle_chance=None if chance is None else round(chance, 4),
+        settle_chance=None if finding.settle_chance is None else chance,
         expected_missed_msat=finding.value.expected_msat,
         low_msat=finding.value.low_msat,
         high_msat=finding.value.high_msat,
         per_month_msat=finding.per_month_msat,
-        failure_rate=round(finding.failure_rate, 4),
-        urgency=round(parts.total, 1),
-        urgency_parts=UrgencyParts(
-            revenue=round(parts.revenue, 1), frequency=round(parts.frequency, 1), rate=round(parts.rate, 1)
-        ),
+        failure_rate=failure_rate,
+        urgency=urgency,
+        urgency_parts=UrgencyParts(revenue=revenue, frequency=frequency, rate=rate),
         current_outbound_fee_ppm=case.outbound_ppm,
         marginal_gain=[
             MarginalGain(

@@ -12,7 +12,7 @@ from lnflow.advice.documents import (
     PolicyDocument,
     ProfitDocument,
 )
-from lnflow.analysis.facts import ChannelFacts, ChannelFlow, FailureFacts, Window
+from lnflow.analysis.facts import ChannelDetails, ChannelFlow, FailureFacts, Window
 from lnflow.analysis.flows import flow_class, hours_to_empty, per_day_msat
 from lnflow.analysis.profit import Profit
 from lnflow.domain.channel import Policy
@@ -22,7 +22,7 @@ from lnflow.domain.time import iso_utc
 
 def channel_documents(
     window: Window,
-    channels: Sequence[ChannelFacts],
+    channels: Sequence[ChannelDetails],
     flows: Sequence[ChannelFlow],
     failures: Sequence[FailureFacts],
     profits: Mapping[int, Profit],
@@ -43,7 +43,7 @@ def channel_documents(
 
 def channel_document(
     window: Window,
-    channel: ChannelFacts,
+    channel: ChannelDetails,
     flow: ChannelFlow | None,
     failures: Sequence[FailureFacts],
     profit: Profit,

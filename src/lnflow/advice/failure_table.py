@@ -8,8 +8,9 @@ import msgspec
 from msgspec import Struct
 
 from lnflow.advice.documents import FailureRow, GroupKey
-from lnflow.analysis.facts import ChannelFacts, FailureFacts
+from lnflow.analysis.facts import FailureFacts
 from lnflow.domain.causes import Cause
+from lnflow.domain.channel import ChannelFacts
 from lnflow.domain.scid import scid_text
 from lnflow.domain.time import HOUR_NS, iso_utc
 

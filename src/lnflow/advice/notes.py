@@ -100,7 +100,7 @@ def _fact_notes(facts: WindowFacts) -> list[Note]:
                 text=f"The newest balances are of {iso_utc(newest)}: amounts to rebalance may be out of date.",
             )
         )
-    if open_channels and all(c.ours is None for c in open_channels):
+    if open_channels and all(c.fee_ppm is None for c in open_channels):
         notes.append(Note(code="no_policies", text="Our own fee policies are not stored: prices cannot be judged."))
     return notes
 

@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from lnflow.advice.documents import Action, Recommendation
 from lnflow.advice.wording import sats
-from lnflow.analysis.facts import ChannelFacts
 from lnflow.analysis.finding import Finding
 from lnflow.analysis.month import MIN_COVERED_S, MIN_DEMANDS, per_month_msat
 from lnflow.domain.causes import Cause, Problem
+from lnflow.domain.channel import ChannelFacts
 from lnflow.domain.fees import PPM
 from lnflow.domain.scid import scid_text
 
@@ -38,16 +38,19 @@ class Case(Struct, frozen=True, kw_only=True, gc=False):
     @property
     def outbound_ppm(self) -> int | None:
         """Our price on the channel, None while its policy is not known."""
-        return self.channel.ours.fee_ppm if self.channel is not None and self.channel.ours is not None else None
+        return self.channel.fee_ppm if self.channel is not None else None
 
 
 def case_of(finding: Finding) -> Case:
     candidates = [c for c in finding.channels if not c.closed]
+    channel = candidates[0] if candidates else None
     if finding.problem is not Problem.LIQUIDITY:
-        asked_for = finding.attempts_by_channel
-        channel = max(candidates, key=lambda c: (asked_for.get(c.channel_id, 0), -c.channel_id), default=None)
+        if len(candidates) > 1:
+            asked_for = finding.attempts_by_channel
+            channel = max(candidates, key=lambda c: (asked_for.get(c.channel_id, 0), -c.channel_id))
         return Case(finding=finding, channel=channel, amount_sat=None)
-    channel = max(candidates, key=lambda c: (c.remote_msat or 0, c.capacity_sat or 0, -c.channel_id), default=None)
+    if len(candidates) > 1:
+        channel = max(candidates, key=lambda c: (c.remote_msat or 0, c.capacity_sat or 0, -c.channel_id))
     wanted_msat = max(finding.flow_msat, finding.largest_likely_msat)
     if channel is None or not wanted_msat:
         return Case(finding=finding, channel=channel, amount_sat=None)
@@ -62,7 +65,7 @@ def recommend(case: Case, sources: Sequence[ChannelFacts], gain_msat: float | No
     `sources` are channels whose local balance lies idle; `gain_msat` is what adding its amount would
     earn within a month, None if that is not known.
     """
-    if case.finding.channels and all(c.closed for c in case.finding.channels):
+    if case.channel is None and case.finding.channels:
         return _investigate(case, "The channels with this peer are closed: what was asked for speaks for a new one.")
     match case.finding.problem:
         case Problem.LIQUIDITY:
@@ -146,7 +149,7 @@ def _larger(case: Case) -> Recommendation:
     if channel is None or channel.capacity_sat is None or largest is None:
         return _investigate(case, "Amounts above max_htlc were refused, but the channel's size is not known.")
     ceiling_msat = int(channel.capacity_sat * 1000 * _MAX_HTLC_SHARE)
-    current = channel.ours.max_htlc_msat if channel.ours is not None else None
+    current = channel.max_htlc_msat
     if largest > ceiling_msat and (current is None or current >= ceiling_msat):
         return _make(
             case,
@@ -272,7 +275,7 @@ def _make(
 
 
 def _counts(finding: Finding) -> list[str]:
-    causes = ", ".join(f"{n} {_CAUSE_TEXT[cause]}" for cause, n in sorted(finding.attempts_by_cause.items()))
+    causes = ", ".join([f"{n} {_CAUSE_TEXT[cause]}" for cause, n in finding.attempts_by_cause.items()])
     lines = [
         f"{finding.attempts} refused attempts ({causes}), {finding.demands} distinct demands, "
         f"{finding.unserved} never served"

@@ -18,11 +18,12 @@ from lnflow.advice.documents import (
 from lnflow.advice.notes import window_notes
 from lnflow.advice.wording import sats
 from lnflow.analysis.chance import STRENGTH, Chances
-from lnflow.analysis.facts import ChannelFacts, DemandGroups, WindowFacts, WishFacts
+from lnflow.analysis.facts import ChannelDetails, DemandGroups, WindowFacts, WishFacts
 from lnflow.analysis.finding import Finding
 from lnflow.analysis.findings import Findings, find
 from lnflow.analysis.problems import fate_of
 from lnflow.domain.amounts import AMOUNT_BOUNDS_SAT
+from lnflow.domain.channel import ChannelFacts
 from lnflow.domain.errors import ConfigurationError
 from lnflow.domain.scid import scid_text
 from lnflow.domain.time import iso_utc
@@ -32,18 +33,20 @@ MOST_WISHES = 50
 
 def explain(
     facts: WindowFacts,
+    listed: Sequence[ChannelDetails],
     ident: str,
     cause: ProblemName | None,
     load_wishes: Callable[[Sequence[int]], Sequence[WishFacts]],
 ) -> WhyDocument:
     """Return the working of a peer's most valuable finding, or of the one for `cause`.
 
-    `ident` is the peer's public key or alias, or an id of one of its channels; `load_wishes` returns the largest
-    refused wishes for some channels.  `ConfigurationError` if the peer is not known or nothing was refused for it.
+    `ident` is the peer's public key or alias, or an id of one of its channels, which are `listed` with all of their
+    names; `load_wishes` returns the largest refused wishes for some channels.  `ConfigurationError` if the peer is
+    not known or nothing was refused for it.
     """
     found = find(facts)
     channels = {c.channel_id: c for c in facts.channels}
-    named = [c for c in facts.channels if _is_called(c, ident)]
+    named = [c for c in listed if _is_called(c, ident)]
     if not named:
         raise ConfigurationError(
             f"no peer {ident!r} in the store: give its public key, its alias or one of its channels; "
@@ -52,7 +55,8 @@ def explain(
     keys = {c.peer_pubkey for c in named}
     if len(keys) > 1:
         raise ConfigurationError(f"{ident!r} names {len(keys)} peers: give the public key, one of {_listed(keys)}")
-    mine = [f for f in found.findings if any(c in f.channels for c in named)]
+    numbers = {c.channel_id for c in named}
+    mine = [f for f in found.findings if any(c.channel_id in numbers for c in f.channels)]
     finding = next((f for f in mine if cause is None or PROBLEM_NAMES[f.problem] == cause), None)
     if finding is None:
         what = "nothing" if cause is None else f"nothing for {cause}"
@@ -77,7 +81,7 @@ def explain(
     )
 
 
-def _is_called(channel: ChannelFacts, ident: str) -> bool:
+def _is_called(channel: ChannelDetails, ident: str) -> bool:
     names = (channel.peer_pubkey, channel.peer_alias, channel.channel_point, *map(scid_text, channel.scids))
     return ident.strip() in names
 

@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 NO_PROBLEM = 0
+_MOST = 2.0**62
 
 
 @cache
@@ -40,6 +41,25 @@ def missed_table() -> Flags:
 def summed(index: Ints, values: Floats, count: int) -> Floats:
     """Return the sums of the values of each index below `count`, added up in their order."""
     return np.bincount(index, weights=values, minlength=count).astype(float)
+
+
+def whole(values: Floats) -> Ints:
+    """Return the nearest whole numbers, as `round` does; what is not real is cut to 62 bits."""
+    return np.rint(np.clip(values, -_MOST, _MOST)).astype(np.int64)
+
+
+def rounded(values: Floats, digits: int) -> list[float]:
+    """Return what `round` makes of each value below 10,000, in a tenth of the time.
+
+    >>> rounded(np.array([0.123456, 0.00005, 2.5]), 4) == [0.1235, round(0.00005, 4), 2.5]
+    True
+    """
+    scaled = values * 10**digits
+    nearest = np.rint(scaled)
+    result: list[float] = (nearest / 10**digits).tolist()
+    for n in np.flatnonzero(np.abs(np.abs(scaled - nearest) - 0.5) < 1e-6).tolist():  # which half it is `round` knows
+        result[n] = round(float(values[n]), digits)
+    return result
 
 
 class Bins(Struct, frozen=True):
@@ -66,9 +86,10 @@ class Bins(Struct, frozen=True):
     def tallies(self, keys: Ints, counts: Ints) -> list[dict[int, int]]:
         """Return for each bin how much falls on each of its keys (0 or more), in the order of the keys."""
         width = int(keys.max(initial=0)) + 1
-        pairs, place = np.unique(self.of_row * width + keys, return_inverse=True)
-        sums = np.zeros(len(pairs), np.int64)
-        np.add.at(sums, place, counts)
+        pairs = self.of_row * width + keys
+        order = np.argsort(pairs, kind="stable")
+        starts = np.flatnonzero(np.diff(pairs[order], prepend=-1))
+        pairs, sums = pairs[order[starts]], np.add.reduceat(counts[order], starts) if len(starts) else counts[:0]
         result: list[dict[int, int]] = [{} for _ in self.starts]
         for bin_, key, count in zip((pairs // width).tolist(), (pairs % width).tolist(), sums.tolist(), strict=True):
             result[bin_][key] = count

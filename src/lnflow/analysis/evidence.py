@@ -41,14 +41,13 @@ def gather(facts: WindowFacts, peers: Peers) -> Evidence:
     np.add.at(arrived, ends.amount_class[sized], ends.arrived_msat[sized])
 
     whole, part = by_peer(peer, ends.amount_msat), by_peer(peer, ends.part_msat)
-    rows = [(d.channel_id, d.out_msat, d.earned_msat) for d in facts.departures]
-    channel_id, out_msat, earned_msat = np.array(rows, np.int64).reshape(-1, 3).T
-    leaving_to = peers.of(channel_id)
+    left = facts.departures
+    leaving_to = peers.of(left.channel_id)
     return Evidence(
         chances=SettleChances(settled, downstream, arrived),
         settled=settled.sum(axis=1),
         downstream=downstream.sum(axis=1),
-        volume_msat=by_peer(leaving_to, out_msat),
-        earned_msat=by_peer(leaving_to, earned_msat),
+        volume_msat=by_peer(leaving_to, left.out_msat),
+        earned_msat=by_peer(leaving_to, left.earned_msat),
         parts=np.divide(whole, part, out=np.ones(len(peers)), where=part > 0),
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from lnflow.domain.causes import Cause, Circumstance
-from lnflow.domain.channel import Policy
+from lnflow.domain.channel import ChannelFacts, Policy
 from lnflow.domain.time import SECOND_NS
 
 if TYPE_CHECKING:
@@ -45,22 +45,11 @@ class CoverageFacts(Struct, frozen=True, kw_only=True, gc=False):
     covered_s: float
 
 
-class ChannelFacts(Struct, frozen=True, kw_only=True, gc=False):
-    """One channel of ours, open or closed, as last seen before the window's end."""
+class ChannelDetails(ChannelFacts, frozen=True, kw_only=True, gc=False):
+    """What a listing says of a channel beyond that: every id, the link, the policies of both ends."""
 
-    channel_id: int
-    scid: int | None
     scids: tuple[int, ...]
-    channel_point: str | None
-    peer_id: int | None
-    peer_pubkey: str | None
-    peer_alias: str | None
-    capacity_sat: int | None
-    local_msat: int | None
-    remote_msat: int | None
-    balance_ns: int | None
     active: bool | None
-    closed: bool
     ours: Policy | None
     theirs: Policy | None
     private: bool | None = None
@@ -164,12 +153,12 @@ class DownstreamTotal(Struct, frozen=True, kw_only=True, gc=False):
     offered_fee_msat: int
 
 
-class Departures(Struct, frozen=True, kw_only=True, gc=False):
-    """What settled by one channel in the window, backfilled forwards included."""
+class Departures(Struct, frozen=True, kw_only=True):
+    """What settled by each channel in the window, backfilled forwards included, as columns."""
 
-    channel_id: int
-    out_msat: int
-    earned_msat: int
+    channel_id: Ints
+    out_msat: Ints
+    earned_msat: Ints
 
 
 class ChannelFlow(Struct, frozen=True, kw_only=True, gc=False):
@@ -224,7 +213,7 @@ class WindowFacts(Struct, frozen=True, kw_only=True):
     demands: DemandGroups
     ends: EndGroups
     channels: tuple[ChannelFacts, ...]
-    departures: tuple[Departures, ...]
+    departures: Departures
 
 
 class FailureFacts(Struct, frozen=True, kw_only=True, gc=False):

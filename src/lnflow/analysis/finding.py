@@ -10,16 +10,20 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from lnflow.analysis.chance import UNKNOWN
+from lnflow.analysis.columns import rounded
 from lnflow.analysis.evidence import Evidence
-from lnflow.analysis.facts import ChannelFacts, Scope, WishFacts
+from lnflow.analysis.facts import Scope, WishFacts
 from lnflow.analysis.month import per_month_msat
 from lnflow.analysis.peers import Peers
 from lnflow.analysis.problems import PROBLEM_CONFIDENCE, problem_of, standing_of
 from lnflow.analysis.refusals import Refusals
-from lnflow.analysis.urgency import Urgency, urgency
+from lnflow.analysis.urgency import Urgency, urgencies
 from lnflow.analysis.valuation import Circumstances, Value
 from lnflow.domain.causes import Circumstance, Problem
+from lnflow.domain.channel import ChannelFacts
 
+_PROBLEMS = {int(problem): problem for problem in Problem}
+_CONFIDENCE = np.array([0.0, *(PROBLEM_CONFIDENCE[problem] for problem in Problem)])
 _EVIDENCE_HALF = 3  # so many distinct demands make half of the confidence that numbers can give
 
 
@@ -84,16 +88,15 @@ def make_findings(
     scope: Scope,
 ) -> list[Finding]:
     """Return the findings that the refusals make, in their order; circumstances and values are by the same places."""
-    columns: dict[str, Sequence[Any]] = {
-        name: column.tolist() for name, column in _numbers(refusals, evidence, circumstances).items()
-    }
+    numbers = _numbers(refusals, evidence, circumstances)
+    columns: dict[str, Sequence[Any]] = {name: column.tolist() for name, column in numbers.items()}
     columns["settle_chance"] = [
         chance if fee_msat else None
         for chance, fee_msat in zip(columns["settle_chance"], columns["open_fee_msat"], strict=True)
     ]
     columns["largest_msat"] = [largest or None for largest in columns["largest_msat"]]
     columns["place"] = range(len(refusals))
-    columns["problem"] = [Problem(number) for number in refusals.problem.tolist()]
+    columns["problem"] = [_PROBLEMS[number] for number in refusals.problem.tolist()]
     columns["channels"] = [peers.channels[number] for number in refusals.peer.tolist()]
     columns["attempts_by_channel"] = refusals.bins.tallies(refusals.groups.channel_id, refusals.groups.attempts)
     columns["attempts_by_cause"] = refusals.bins.tallies(refusals.groups.cause, refusals.groups.attempts)
@@ -104,14 +107,10 @@ def make_findings(
         per_month_msat(msat, covered_s, servable)
         for msat, servable in zip(expected_msat, columns["servable"], strict=True)
     ]
-    columns["urgency"] = [
-        urgency(missed_sat=msat / 1000, failures=failures, failure_rate=rate)
-        for msat, failures, rate in zip(expected_msat, columns["unserved"], columns["failure_rate"], strict=True)
-    ]
-    columns["confidence"] = [
-        round(PROBLEM_CONFIDENCE[problem] * demands / (demands + _EVIDENCE_HALF) * certainty, 3)
-        for problem, demands in zip(columns["problem"], columns["unserved"], strict=True)
-    ]
+    unserved = numbers["unserved"]
+    columns["urgency"] = urgencies(np.array(expected_msat, np.int64) / 1000, unserved, numbers["failure_rate"])
+    named_right = _CONFIDENCE[refusals.problem]
+    columns["confidence"] = rounded(named_right * unserved / (unserved + _EVIDENCE_HALF) * certainty, 3)
     return list(map(Finding, *(columns[name] for name in Finding.__struct_fields__)))
 
 

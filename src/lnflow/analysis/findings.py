@@ -56,10 +56,7 @@ def find(facts: WindowFacts) -> Findings:
         evidence.chances.settled,
         evidence.chances.downstream,
     )
-    circumstances = [
-        Circumstances(unseen=u, lasting=p, doubt=d)
-        for u, p, d in zip(unseen.tolist(), lasting.tolist(), doubt.tolist(), strict=True)
-    ]
+    circumstances = list(map(Circumstances, unseen.tolist(), lasting.tolist(), doubt.tolist()))
     found = make_findings(refusals, peers, evidence, circumstances, values, facts.scope)
     found.sort(key=lambda f: (-f.value.expected_msat, -f.urgency.total, -f.attempts, f.problem))
     return Findings(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from lnflow.analysis.facts import ChannelFacts, ChannelFlow
+from lnflow.analysis.facts import ChannelFlow
+from lnflow.domain.channel import ChannelFacts
 
 FlowClass = Literal["source", "sink", "balanced", "dormant"]
 

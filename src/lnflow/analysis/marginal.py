@@ -10,17 +10,18 @@ from collections.abc import Sequence
 import numpy as np
 from msgspec import Struct
 
-from lnflow.analysis.columns import Floats, Ints, summed
+from lnflow.analysis.columns import Floats, Ints, summed, whole
 from lnflow.analysis.finding import Finding
 from lnflow.analysis.refusals import Refusals
 from lnflow.domain.causes import Problem
 from lnflow.domain.time import MONTH_S
 
 STEPS_SAT = (1_000_000, 2_000_000, 5_000_000, 10_000_000, 20_000_000, 50_000_000, 100_000_000)
+_STEPS_MSAT = [step_sat * 1000 for step_sat in STEPS_SAT]
 _ALWAYS = 3  # so many steps are shown even where the first is enough
 
 
-class Gain(Struct, frozen=True, kw_only=True, gc=False):
+class Gain(Struct, frozen=True, gc=False):
     added_msat: int
     gain_msat: int
     """Within a month, of `added_msat` added once."""
@@ -61,9 +62,9 @@ class Gains:
         """
         reach_msat = (added_msat + self._local_msat)[self._finding]
         fits = self._shown_msat <= reach_msat * self._wishes
-        finding, count = self._finding[fits], len(self._findings)
-        flow_msat = summed(finding, self._flow_msat[fits], count)
-        value_msat = summed(finding, self._value_msat[fits], count)
+        count = len(self._findings)
+        flow_msat = summed(self._finding, self._flow_msat * fits, count)
+        value_msat = summed(self._finding, self._value_msat * fits, count)
         served = np.divide(added_msat, flow_msat, out=np.zeros(count), where=flow_msat > 0)
         gain_msat: Floats = value_msat * np.minimum(1.0, served)
         return gain_msat
@@ -73,25 +74,28 @@ class Gains:
 
         Only missing balance has one, and only where there is enough evidence for a figure per month.
         """
-        # a size that pays little must not make more balance look worse than less
         steps = [self.of(np.full(len(self._findings), step_sat * 1000)) for step_sat in STEPS_SAT]
+        # a size that pays little must not make more balance look worse than less
         most = np.maximum.accumulate(np.array(steps)).T
-        return [_curve(finding, gains) for finding, gains in zip(self._findings, most.tolist(), strict=True)]
-
-
-def _curve(finding: Finding, gains: Sequence[float]) -> list[Gain]:
-    value = finding.value
-    if finding.problem is not Problem.LIQUIDITY or finding.per_month_msat is None or not value.expected_msat:
-        return []
-    enough = 0.99 * finding.per_month_msat
-    shown = next((n for n, gain in enumerate(gains, start=1) if n >= _ALWAYS and gain >= enough), len(gains))
-    low, high = value.low_msat / value.expected_msat, value.high_msat / value.expected_msat
-    return [
-        Gain(
-            added_msat=step_sat * 1000,
-            gain_msat=round(gain),
-            low_msat=int(gain * low),
-            high_msat=round(gain * high),
+        rows = [(f.value.expected_msat, f.value.low_msat, f.value.high_msat) for f in self._findings]
+        expected, low, high = np.array(rows, np.int64).reshape(-1, 3).T
+        share = np.maximum(expected, 1)
+        columns = (
+            whole(most),
+            whole(np.floor(most * (low / share)[:, None])),
+            whole(most * (high / share)[:, None]),
         )
-        for step_sat, gain in zip(STEPS_SAT[:shown], gains, strict=False)
-    ]
+        shown = np.where(expected > 0, self._shown(most), 0)
+        return [
+            list(map(Gain, _STEPS_MSAT[:count], *steps))
+            for count, *steps in zip(shown.tolist(), *(column.tolist() for column in columns), strict=True)
+        ]
+
+    def _shown(self, most: Floats) -> Ints:
+        """Return how many of the growing gains are worth showing of each finding."""
+        rates = [f.per_month_msat if f.problem is Problem.LIQUIDITY else None for f in self._findings]
+        per_month = np.array([np.nan if rate is None else rate for rate in rates], float)
+        enough = most >= 0.99 * per_month[:, None]
+        enough[:, : _ALWAYS - 1] = False
+        count = np.where(enough.any(axis=1), enough.argmax(axis=1) + 1, len(STEPS_SAT))
+        return np.where(np.isnan(per_month), 0, count)

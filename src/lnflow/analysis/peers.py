@@ -7,8 +7,8 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from lnflow.analysis.columns import Ints
-from lnflow.analysis.facts import ChannelFacts
 from lnflow.analysis.problems import Standing, standing_of
+from lnflow.domain.channel import ChannelFacts
 
 
 class Peers:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Literal
 
-from lnflow.analysis.facts import ChannelFacts, WishFacts
+from lnflow.analysis.facts import WishFacts
 from lnflow.domain.causes import Cause, Circumstance, Problem
+from lnflow.domain.channel import ChannelFacts
 
 # Refusals that the sender has to mend (or that are somebody's game): shown, never counted as missed.
 SENDERS_FAULT = frozenset(

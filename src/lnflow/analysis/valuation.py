@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 
 from lnflow.analysis.chance import STRENGTH, Chances
-from lnflow.analysis.columns import Floats, Ints, summed
+from lnflow.analysis.columns import Floats, Ints, summed, whole
 
 DRAWS = 200  # the 10 % points are then right within 2 % of the draws
 _MOST_SAMPLES = 120_000  # of all findings: what takes more than 600 findings has fewer draws,
@@ -30,7 +30,7 @@ class OpenWishes(Struct, frozen=True, kw_only=True):
     chances: Chances
 
 
-class Circumstances(Struct, frozen=True, kw_only=True, gc=False):
+class Circumstances(Struct, frozen=True, gc=False):
     """What all wishes of a finding have in common.
 
     `unseen` (1 or more): parts that senders never tried, because the first was refused.  `lasting` (0-1): whether
@@ -47,7 +47,7 @@ class Circumstances(Struct, frozen=True, kw_only=True, gc=False):
         return self.unseen * self.lasting
 
 
-class Value(Struct, frozen=True, kw_only=True, gc=False):
+class Value(Struct, frozen=True, gc=False):
     """msat; `low` and `high` bound the middle 80 %."""
 
     expected_msat: int
@@ -80,9 +80,8 @@ def value_findings(
     borrowed = per_finding(fee * STRENGTH / (STRENGTH + evidence)) / np.maximum(total_fee, 1)
 
     valued = np.flatnonzero((total_fee > 0) & (factor > 0))
-    values = [NOTHING] * findings
     if not len(valued):
-        return values, NOTHING
+        return [NOTHING] * findings, NOTHING
     share = np.clip(expected[valued] / total_fee[valued], 1e-9, 1 - 1e-9)
     spread = variance[valued] / total_fee[valued] ** 2
     weight = np.maximum(share * (1 - share) / np.maximum(spread, 1e-12) - 1, 0.05)
@@ -94,11 +93,12 @@ def value_findings(
     samples = np.minimum(samples * doubt ** borrowed[valued], 1) * total_fee[valued] * factor[valued]
     samples *= np.exp(rng.standard_normal((draws, len(valued))) * doubt_of_model[valued])
 
-    columns = (valued, expected[valued] * factor[valued], *_range(samples))
-    for finding, middle, low, high in zip(*(c.tolist() for c in columns), strict=True):
-        values[finding] = _value(middle, low, high)
-    low, high = (float(bound[0]) for bound in _range(samples.sum(axis=1, keepdims=True)))
-    return values, _value(sum(v.expected_msat for v in values), low, high)
+    middle, low, high = np.zeros((3, findings), np.int64)
+    middle[valued] = whole(expected[valued] * factor[valued])
+    low[valued], high[valued] = _around(middle[valued], *_range(samples))
+    all_msat = middle.sum(keepdims=True)
+    total = np.concatenate((all_msat, *_around(all_msat, *_range(samples.sum(axis=1, keepdims=True)))))
+    return list(map(Value, middle.tolist(), low.tolist(), high.tolist())), Value(*total.tolist())
 
 
 def _range(samples: Floats) -> tuple[Floats, Floats]:
@@ -109,6 +109,6 @@ def _range(samples: Floats) -> tuple[Floats, Floats]:
     return low, high
 
 
-def _value(expected: float, low: float, high: float) -> Value:
-    middle = round(expected)
-    return Value(expected_msat=middle, low_msat=min(middle, int(low)), high_msat=max(middle, round(high)))
+def _around(middle: Ints, low: Floats, high: Floats) -> tuple[Ints, Ints]:
+    """Return a range in whole msat that has what is expected in it."""
+    return np.minimum(middle, whole(np.floor(low))), np.maximum(middle, whole(high))

@@ -68,6 +68,29 @@ class ChannelState(Struct, frozen=True, kw_only=True, gc=False):
     pending: tuple[PendingHtlc, ...] = ()
 
 
+class ChannelFacts(Struct, frozen=True, gc=False):
+    """One channel of ours, open or closed, as far as answers about refusals need it: as last seen before a time.
+
+    `channel_id` and `peer_id` are the store's small numbers.  None is "not known", never zero.
+    """
+
+    channel_id: int
+    scid: int | None
+    channel_point: str | None
+    peer_id: int | None
+    peer_pubkey: str | None
+    peer_alias: str | None
+    capacity_sat: int | None
+    local_msat: int | None
+    remote_msat: int | None
+    balance_ns: int | None
+    """When the balances were last known to be these."""
+    closed: bool
+    fee_ppm: int | None
+    """Ours; `max_htlc_msat` too."""
+    max_htlc_msat: int | None
+
+
 class ClosedChannel(Struct, frozen=True, kw_only=True, gc=False):
     """A channel that no longer exists; its history stays."""
 

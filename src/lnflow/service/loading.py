@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from lnflow.analysis.facts import (
-    ChannelFacts,
+    ChannelDetails,
     ChannelFlow,
     CoverageFacts,
     DemandGroups,
@@ -67,25 +67,26 @@ def load_window(store: FailureStatsStore, window: Window) -> WindowFacts:
     """Return everything `analyze` needs; all of it from one state of the store."""
     with store.consistent():
         since_ns, until_ns = window.since_ns, window.until_ns
-        flows = store.departures(since_ns, until_ns)
+        left, causes = store.departures(since_ns, until_ns)
+        total = {name: sum(column.tolist()) for name, column in left.items()}
         confidences = store.confidences(since_ns, until_ns)
         return WindowFacts(
             scope=load_scope(store, window),
             settled=SettledTotal(
-                forwards=sum(f.out_settled for f in flows),
-                amount_out_msat=sum(f.out_settled_msat for f in flows),
-                income_msat=sum(f.earned_msat for f in flows),
+                forwards=total["out_settled"],
+                amount_out_msat=total["out_settled_msat"],
+                income_msat=total["earned_msat"],
             ),
             outcomes=OutcomeTotal(
-                settled=sum(f.out_settled_live for f in flows),
-                failed_here=sum(f.out_refused for f in flows),
-                failed_downstream=sum(f.out_downstream for f in flows),
-                pending=sum(f.out_pending for f in flows),
+                settled=total["out_settled_live"],
+                failed_here=total["out_refused"],
+                failed_downstream=total["out_downstream"],
+                pending=total["out_pending"],
             ),
             downstream=DownstreamTotal(
-                attempts=sum(f.out_downstream for f in flows),
-                attempted_msat=sum(f.out_downstream_msat for f in flows),
-                offered_fee_msat=sum(f.out_downstream_fee_msat for f in flows),
+                attempts=total["out_downstream"],
+                attempted_msat=total["out_downstream_msat"],
+                offered_fee_msat=total["out_downstream_fee_msat"],
             ),
             refusals=tuple(
                 RefusalTotal(
@@ -95,13 +96,13 @@ def load_window(store: FailureStatsStore, window: Window) -> WindowFacts:
                     offered_fee_msat=r.fee_msat,
                     confidence=confidences.get(r.cause),
                 )
-                for r in store.causes(since_ns, until_ns)
+                for r in causes
             ),
             demands=_demands(store.demands(since_ns, until_ns)),
             ends=_ends(store.served(since_ns, until_ns)),
-            channels=load_channels(store, until_ns),
-            departures=tuple(
-                Departures(channel_id=f.chan, out_msat=f.out_settled_msat, earned_msat=f.earned_msat) for f in flows
+            channels=tuple(store.channels_in_brief(until_ns)),
+            departures=Departures(
+                channel_id=left["chan"], out_msat=left["out_settled_msat"], earned_msat=left["earned_msat"]
             ),
         )
 
@@ -165,7 +166,7 @@ def load_wishes(store: FailureStatsStore, window: Window, channel_ids: Sequence[
     ]
 
 
-def load_channels(store: FailureStatsStore, at_ns: int) -> tuple[ChannelFacts, ...]:
+def load_channels(store: FailureStatsStore, at_ns: int) -> tuple[ChannelDetails, ...]:
     """Return every channel as it was last known at a time."""
     return tuple(_channel(c) for c in store.channels(at_ns))
 
@@ -271,8 +272,8 @@ def _passed_on(
     )
 
 
-def _channel(c: StoredChannel) -> ChannelFacts:
-    return ChannelFacts(
+def _channel(c: StoredChannel) -> ChannelDetails:
+    return ChannelDetails(
         channel_id=c.channel_id,
         scid=c.scid,
         scids=c.scids,
@@ -286,6 +287,8 @@ def _channel(c: StoredChannel) -> ChannelFacts:
         balance_ns=c.state_ns,
         active=c.active,
         closed=c.closed_height is not None,
+        fee_ppm=c.ours.fee_ppm if c.ours is not None else None,
+        max_htlc_msat=c.ours.max_htlc_msat if c.ours is not None else None,
         ours=c.ours,
         theirs=c.theirs,
         private=c.private,

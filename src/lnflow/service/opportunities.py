@@ -71,7 +71,8 @@ class OpportunityService:
     def why(self, window: Window, ident: str, cause: ProblemName | None = None) -> WhyDocument:
         """Return the working behind one peer's opportunity; `ident` is the peer or one of its channels."""
         facts = loading.load_window(self._store, window)
-        return explain(facts, ident, cause, lambda chans: loading.load_wishes(self._store, window, chans))
+        listed = loading.load_channels(self._store, window.until_ns)
+        return explain(facts, listed, ident, cause, lambda chans: loading.load_wishes(self._store, window, chans))
 
     def failures(self, window: Window, by: GroupKey) -> FailuresDocument:
         """Return our own refusals in a window by one key."""

@@ -11,8 +11,9 @@ from lnflow.advice import documents
 from lnflow.advice.channel_table import profit_document
 from lnflow.analysis.costs import Funding, onchain_costs
 from lnflow.analysis.discounts import Discounts, PricedForward, PriceHistory, attribute
-from lnflow.analysis.facts import ChannelFacts, Window
+from lnflow.analysis.facts import Window
 from lnflow.analysis.profit import Profit, summed
+from lnflow.domain.channel import ChannelFacts
 from lnflow.domain.scid import scid_text
 from lnflow.domain.time import SECOND_NS
 from lnflow.service.protocols import FailureStatsStore

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from lnflow.advice.documents import ChannelsDocument, FailuresDocument, GroupKey
 from lnflow.analysis.facts import Window
+from lnflow.domain.channel import ChannelFacts
 from lnflow.ingest.status import CollectorStatus
 from lnflow.store.costs import StoredCosts
 from lnflow.store.following import StoredFollowing
 from lnflow.store.records import (
     CauseRow,
-    DepartureRow,
     FlowRow,
     HourRow,
     PairRow,
@@ -29,6 +29,7 @@ from lnflow.store.windows import Plan
 
 if TYPE_CHECKING:
     from lnflow.store.blocks import Block
+    from lnflow.store.totals import Ints
 
 
 class HTLCCollector(Protocol):
@@ -60,9 +61,7 @@ class FailureStatsStore(Protocol):
 
     def flows(self, since_ns: int, until_ns: int) -> list[FlowRow]: ...
 
-    def departures(self, since_ns: int, until_ns: int) -> list[DepartureRow]: ...
-
-    def causes(self, since_ns: int, until_ns: int) -> list[CauseRow]: ...
+    def departures(self, since_ns: int, until_ns: int) -> tuple[dict[str, Ints], list[CauseRow]]: ...
 
     def refusals(self, since_ns: int, until_ns: int) -> list[RefusalRow]: ...
 
@@ -79,6 +78,8 @@ class FailureStatsStore(Protocol):
     def hours(self, since_ns: int, until_ns: int) -> list[HourRow]: ...
 
     def channels(self, at_ns: int) -> list[StoredChannel]: ...
+
+    def channels_in_brief(self, at_ns: int) -> list[ChannelFacts]: ...
 
     def usability(self, since_ns: int, until_ns: int) -> list[Usability]: ...
 

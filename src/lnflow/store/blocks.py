@@ -1,4 +1,4 @@
-"""Sums of wishes as blocks: arrays of rows sorted by key, which add up to the sums of any whole stretch of time.
+"""Sums of wishes as blocks: columns of rows sorted by key, which add up to the sums of any whole stretch of time.
 
 A block of level n covers 4^n periods, and starts at a multiple of that; so any stretch takes at most six blocks
 of each level, and a longer history only more levels.
@@ -6,14 +6,14 @@ of each level, and a longer history only more levels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Block = NDArray[np.void]
-"""Rows of one of the kinds below, without two of the same key."""
+Block = dict[str, NDArray[Any]]
+"""The columns of one of the kinds below, by name; no two rows have the same key."""
 
 DEMANDS = np.dtype(
     [
@@ -36,16 +36,26 @@ _COUNTS = {DEMANDS: "attempts", SERVED: "wishes"}
 """What every row has at least one of."""
 _KEY_BITS = 8  # of each key but the channel
 FAN_OUT = 4  # blocks of one level in a block of the next
-_TWO_63 = float(1 << 63)
+_TWO_63 = 1 << 63
 
 
 def block_of(rows: Sequence[tuple[int | float, ...]], kind: np.dtype[np.void]) -> Block:
-    """Return rows of SQL, in the order of the kind's columns."""
-    return np.array(rows, kind)
+    """Return the columns of rows of SQL, which are in the order of the kind's columns."""
+    table = np.array(rows, kind)
+    return {name: table[name] for name in kind.names or ()}
 
 
-def read_block(stored: bytes, kind: np.dtype[np.void]) -> Block:
-    return np.frombuffer(stored, kind)
+def to_bytes(block: Block, kind: np.dtype[np.void]) -> bytes:
+    """Return the stored form: one column after the other, so that each can be taken up as it is."""
+    return b"".join(column.astype(kind[name]).tobytes() for name, column in block.items())
+
+
+def from_bytes(stored: bytes, kind: np.dtype[np.void]) -> Block:
+    count, at, block = len(stored) // kind.itemsize, 0, {}
+    for name in kind.names or ():
+        block[name] = np.frombuffer(stored, kind[name], count, at)
+        at += count * kind[name].itemsize
+    return block
 
 
 def added(parts: Sequence[tuple[int, Block]], kind: np.dtype[np.void]) -> Block:
@@ -56,19 +66,29 @@ def added(parts: Sequence[tuple[int, Block]], kind: np.dtype[np.void]) -> Block:
     columns = {n: np.concatenate([block[n] for _, block in parts] or [np.empty(0, kind[n])]) for n in kind.names or ()}
     key = _key(columns)
     order = np.argsort(key, kind="stable")
-    key = key[order]
-    starts = np.flatnonzero(np.diff(key, prepend=-1))
-    sign = np.repeat([sign for sign, _ in parts], [len(block) for _, block in parts]).astype(np.int64)[order]
-    sums = np.empty(len(starts), kind)
+    starts = np.flatnonzero(np.diff(key.take(order), prepend=-1))
+    sign = None
+    if any(sign < 0 for sign, _ in parts):
+        sign = np.repeat([sign for sign, _ in parts], [len(block["chan"]) for _, block in parts]).take(order)
+    sums: Block = {}
     for name, column in columns.items():
-        values = column[order]
         if name in _KEYS:
-            sums[name] = values[starts]
-        elif len(starts):
-            if values.dtype == np.int64 and np.abs(values).sum(dtype=float) >= _TWO_63:
-                raise OverflowError(f"integer overflow: the sum of {name} takes more than 63 bits")
-            sums[name] = np.add.reduceat(values * sign, starts)
-    return sums[sums[_COUNTS[kind]] > 0]  # what was taken off to the last leaves nothing
+            sums[name] = column.take(order.take(starts))
+        else:
+            values = column.take(order)
+            sums[name] = _sums(values if sign is None else values * sign, starts, name)
+    left = sums[_COUNTS[kind]] > 0  # what was taken off to the last leaves nothing
+    return sums if left.all() else {name: column.compress(left) for name, column in sums.items()}
+
+
+def _sums(values: NDArray[Any], starts: NDArray[np.int64], name: str) -> NDArray[Any]:
+    """Return the sums of the values from each start to the next."""
+    if not len(starts) or values.dtype == float:
+        return np.add.reduceat(values, starts) if len(starts) else values
+    if max(int(values.max()), -int(values.min())) * len(values) >= _TWO_63 <= np.abs(values).sum(dtype=float):
+        raise OverflowError(f"integer overflow: the sum of {name} takes more than 63 bits")
+    to_here = np.cumsum(values, dtype=np.int64)  # in half the time of `reduceat`
+    return np.diff(to_here.take(np.append(starts[1:] - 1, -1)), prepend=0)
 
 
 def cover(first: int, last: int) -> Iterator[tuple[int, int, int]]:
@@ -103,7 +123,7 @@ def parents(first: int, last: int) -> Iterator[tuple[int, int]]:
         level += 1
 
 
-def _key(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
+def _key(columns: Block) -> NDArray[np.int64]:
     """Return one number a row that sorts as SQL would by its key columns; -1 is the smallest class."""
     key: NDArray[np.int64] = columns["chan"].astype(np.int64)
     for name in _KEYS[1:]:

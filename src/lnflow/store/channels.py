@@ -240,6 +240,5 @@ def _move_rollups(con: sqlite3.Connection, node_id: int, old: int, new: int) -> 
             (node_id, old),
         )
         con.execute(f"DELETE FROM {table} WHERE node_id = ? AND {column} = ?", (node_id, old))
-    for table in ("channel_total", "refusal_total"):
-        con.execute(f"DELETE FROM {table} WHERE node_id = ?", (node_id,))
+    con.execute("DELETE FROM running_total WHERE node_id = ?", (node_id,))
     con.execute("UPDATE node_state SET totals_through = NULL, blocks_through = NULL WHERE node_id = ?", (node_id,))

@@ -8,17 +8,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from lnflow.domain.channel import ChannelFacts
 from lnflow.domain.errors import ConfigurationError, StoreError
 from lnflow.domain.time import HOUR_NS
 from lnflow.store import attributions, sums
-from lnflow.store.channel_facts import load_channels, load_usability
+from lnflow.store.channel_facts import load_channels, load_channels_in_brief, load_usability
 from lnflow.store.costs import StoredCosts
 from lnflow.store.database import explained, open_reader, snapshot
 from lnflow.store.following import StoredFollowing
 from lnflow.store.intervals import merged, within, without
 from lnflow.store.records import (
     CauseRow,
-    DepartureRow,
     FlowRow,
     HourRow,
     PairRow,
@@ -34,6 +34,7 @@ from lnflow.store.windows import Plan, plan_window
 
 if TYPE_CHECKING:
     from lnflow.store.blocks import Block
+    from lnflow.store.totals import Ints
 
 
 class StoreReader:
@@ -114,19 +115,21 @@ class StoreReader:
 
     def flows(self, since_ns: int, until_ns: int, chan: int | None = None) -> list[FlowRow]:
         """Return the sums of every channel with traffic in the window, or of one."""
-        return sums.flows(self._con, self.node.node_id, self.plan(since_ns, until_ns), chan)
+        from lnflow.store.flow_sums import flows  # numpy takes its time to start, and few commands need it
 
-    def departures(self, since_ns: int, until_ns: int) -> list[DepartureRow]:
-        """Return the outgoing half of the flows of every channel."""
-        return sums.departures(self._con, self.node.node_id, self.plan(since_ns, until_ns))
+        return flows(self._con, self.node.node_id, self.plan(since_ns, until_ns), chan)
 
-    def causes(self, since_ns: int, until_ns: int) -> list[CauseRow]:
-        """Return our own refusals by cause."""
-        return sums.causes(self._con, self.node.node_id, self.plan(since_ns, until_ns))
+    def departures(self, since_ns: int, until_ns: int) -> tuple[dict[str, Ints], list[CauseRow]]:
+        """Return what was to leave by each channel (`chan` and `totals.OUT_COLUMNS`), and our refusals by cause."""
+        from lnflow.store.flow_sums import departures
+
+        return departures(self._con, self.node.node_id, self.plan(since_ns, until_ns))
 
     def refusals(self, since_ns: int, until_ns: int, chan: int | None = None) -> list[RefusalRow]:
         """Return our own refusals by outgoing channel and cause."""
-        return sums.refusals(self._con, self.node.node_id, self.plan(since_ns, until_ns), chan)
+        from lnflow.store.flow_sums import refusals
+
+        return refusals(self._con, self.node.node_id, self.plan(since_ns, until_ns), chan)
 
     def confidences(self, since_ns: int, until_ns: int) -> dict[int, float]:
         """Return how sure the told causes are, by cause; the ends are rounded outwards to whole hours."""
@@ -145,13 +148,13 @@ class StoreReader:
         return sums.hours(self._con, self.node.node_id, since_ns // HOUR_NS, -(-until_ns // HOUR_NS))
 
     def demands(self, since_ns: int, until_ns: int) -> Block:
-        """Return the demands that began in the window, grouped: rows of `blocks.DEMANDS`."""
-        from lnflow.store.wish_sums import load_demands  # numpy takes its time to start, and few commands need it
+        """Return the demands that began in the window, grouped: columns of `blocks.DEMANDS`."""
+        from lnflow.store.wish_sums import load_demands
 
         return load_demands(self._con, self.node.node_id, since_ns, until_ns)
 
     def served(self, since_ns: int, until_ns: int) -> Block:
-        """Return what became of wishes passed on at once, by channel and amount class: rows of `blocks.SERVED`."""
+        """Return what became of wishes passed on at once, by channel and amount class: `blocks.SERVED`."""
         from lnflow.store.wish_sums import load_served
 
         return load_served(self._con, self.node.node_id, since_ns, until_ns)
@@ -178,6 +181,10 @@ class StoreReader:
     def channels(self, at_ns: int) -> list[StoredChannel]:
         """Return every channel ever seen, with what was last known of it at `at_ns`."""
         return load_channels(self._con, self.node.node_id, at_ns)
+
+    def channels_in_brief(self, at_ns: int) -> list[ChannelFacts]:
+        """Return the same channels with the little that answers about refusals need."""
+        return load_channels_in_brief(self._con, self.node.node_id, at_ns)
 
     def usability(self, since_ns: int, until_ns: int) -> list[Usability]:
         """Return how long each channel's link is known to have been up."""

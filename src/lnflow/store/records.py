@@ -68,23 +68,6 @@ class FlowRow(Struct, frozen=True, gc=False):
     out_pending: int
 
 
-class DepartureRow(Struct, frozen=True, gc=False):
-    """Sums over a window of what was to leave by one channel: the outgoing half of a `FlowRow`."""
-
-    chan: int
-    out_settled: int
-    out_settled_msat: int
-    earned_msat: int
-    out_settled_live: int
-    out_downstream: int
-    out_downstream_msat: int
-    out_downstream_fee_msat: int
-    out_refused: int
-    out_refused_msat: int
-    out_refused_fee_msat: int
-    out_pending: int
-
-
 class CauseRow(Struct, frozen=True, gc=False):
     cause: int
     attempts: int

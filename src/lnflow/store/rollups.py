@@ -7,7 +7,7 @@ a tenth of the time of SQL's GROUP BY; only the groups that change are written.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 import numpy as np
@@ -51,13 +51,38 @@ def shares_of_new(columns: Columns, accounted_ns: Column) -> Ints:
         np.array([_NOT_KNOWN if msat is None else msat for msat in columns[n]], np.int64)
         for n in (AMOUNT_IN, AMOUNT_OUT)
     )
-    fee = np.where((amount_in < 0) | (amount_out < 0), 0, np.maximum(amount_in - amount_out, 0))
     return np.stack(
-        (
-            np.ones_like(hour), hour // HOUR_NS, in_chan, out_chan, outcome, cause, live, np.maximum(amount_in, 0),
-            np.maximum(amount_out, 0), fee,
-        )
-    )  # fmt: skip
+        (np.ones_like(hour), hour // HOUR_NS, in_chan, out_chan, outcome, cause, live, *_amounts(amount_in, amount_out))
+    )
+
+
+def shares_read(con: sqlite3.Connection, where: str, parts: Iterable[tuple[int, Sequence[int]]]) -> Ints:
+    """Return `shares_of` column by column, without their hours (0); parts are signs with the parameters of `where`.
+
+    Few values a row are read, since each takes a fifth of a microsecond.
+    """
+    rows: list[tuple[int, ...]] = []
+    signs: list[int] = []
+    for sign, params in parts:
+        rows += con.execute(
+            f"""SELECT (a.in_chan << 36) + (a.out_chan << 12) + (a.outcome << 9) + (a.cause << 1) + a.live,
+                  coalesce(a.amount_in_msat, {_NOT_KNOWN}), coalesce(a.amount_out_msat, {_NOT_KNOWN})
+                FROM attempt a WHERE a.twin IS NULL AND ({where})""",
+            params,
+        ).fetchall()
+        signs += [sign] * (len(rows) - len(signs))
+    what, amount_in, amount_out = np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, 3).T
+    columns = np.zeros((_SHARE_COLUMNS, len(rows)), np.int64)
+    columns[0], columns[2], columns[3] = signs, what >> 36, what >> 12 & 0xFFFFFF
+    columns[4], columns[5], columns[6] = what >> 9 & 7, what >> 1 & 0xFF, what & 1
+    columns[7:] = _amounts(amount_in, amount_out)
+    return columns
+
+
+def _amounts(amount_in: Ints, amount_out: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return both amounts and the fee that was offered, 0 for what is not known."""
+    fee = np.where((amount_in < 0) | (amount_out < 0), 0, np.maximum(amount_in - amount_out, 0))
+    return np.maximum(amount_in, 0), np.maximum(amount_out, 0), fee
 
 
 def fold(con: sqlite3.Connection, node_id: int, shares: Sequence[Share], of_new: Ints | None = None) -> None:
@@ -72,33 +97,10 @@ def fold(con: sqlite3.Connection, node_id: int, shares: Sequence[Share], of_new:
     if max(int(amount_in.max()), int(amount_out.max())) * len(sign) >= _TWO_63:
         # Not real, but a peer can say so: exact sums as slow Python integers; SQLite judges what is too large.
         amount_in, amount_out, fee = (x.astype(object) for x in (amount_in, amount_out, fee))
-    settled, downstream, refused = (
-        sign * (outcome == o) for o in (Outcome.SETTLED, Outcome.DOWNSTREAM, Outcome.REFUSED)
-    )
-    pending = sign * (outcome <= Outcome.UNRESOLVED)
+    came, left = counted(sign, outcome, live, amount_in, amount_out, fee)
     none = np.zeros_like(sign)
-    sides = {
-        # what a share counts for the channel it came in by, and for the one it was to leave by
-        "in_settled": (settled, none),
-        "in_settled_msat": (settled * amount_in, none),
-        "sourced_msat": (settled * fee, none),
-        "in_settled_live": (settled * live, none),
-        "in_downstream": (downstream, none),
-        "in_refused": (refused, none),
-        "in_refused_fee_msat": (refused * fee, none),
-        "in_pending": (pending, none),
-        "out_settled": (none, settled),
-        "out_settled_msat": (none, settled * amount_out),
-        "earned_msat": (none, settled * fee),
-        "out_settled_live": (none, settled * live),
-        "out_downstream": (none, downstream),
-        "out_downstream_msat": (none, downstream * amount_out),
-        "out_downstream_fee_msat": (none, downstream * fee),
-        "out_refused": (none, refused),
-        "out_refused_msat": (none, refused * amount_out),
-        "out_refused_fee_msat": (none, refused * fee),
-        "out_pending": (none, pending),
-    }
+    sides = {name: (values, none) for name, values in came.items()}
+    sides |= {name: (none, values) for name, values in left.items()}
     _add(
         con,
         node_id,
@@ -127,6 +129,40 @@ def fold(con: sqlite3.Connection, node_id: int, shares: Sequence[Share], of_new:
         "UPDATE node_state SET totals_through = ?1 WHERE node_id = ?2 AND totals_through > ?1",
         (int(hour.min()) // PERIOD_H, node_id),
     )
+
+
+def counted(
+    sign: Ints, outcome: Ints, live: Ints, amount_in: Ints, amount_out: Ints, fee: Ints
+) -> tuple[dict[str, Ints], dict[str, Ints]]:
+    """Return what shares count for the channels they came in by, and for those they were to leave by, by column."""
+    settled, downstream, refused = (
+        sign * (outcome == o) for o in (Outcome.SETTLED, Outcome.DOWNSTREAM, Outcome.REFUSED)
+    )
+    pending = sign * (outcome <= Outcome.UNRESOLVED)
+    came = {
+        "in_settled": settled,
+        "in_settled_msat": settled * amount_in,
+        "sourced_msat": settled * fee,
+        "in_settled_live": settled * live,
+        "in_downstream": downstream,
+        "in_refused": refused,
+        "in_refused_fee_msat": refused * fee,
+        "in_pending": pending,
+    }
+    left = {
+        "out_settled": settled,
+        "out_settled_msat": settled * amount_out,
+        "earned_msat": settled * fee,
+        "out_settled_live": settled * live,
+        "out_downstream": downstream,
+        "out_downstream_msat": downstream * amount_out,
+        "out_downstream_fee_msat": downstream * fee,
+        "out_refused": refused,
+        "out_refused_msat": refused * amount_out,
+        "out_refused_fee_msat": refused * fee,
+        "out_pending": pending,
+    }
+    return came, left
 
 
 def _add(con: sqlite3.Connection, node_id: int, table: str, keys: dict[str, Ints], values: dict[str, Ints]) -> None:

@@ -94,8 +94,8 @@ async def test_peer_going_offline_is_a_stored_fact(tmp_path: Path) -> None:
         forward(lnd, 1_000_000, out=BOB_SMALL_SCID)
         await until(lambda: collector.status.attempts == 1, "the refusal stored")
     with StoreReader(database) as store:
-        [demand] = store.demands(*EVER)
-    assert (demand["cause"], demand["circumstance"]) == (Cause.UNKNOWN_NEXT_PEER, 1)
+        demands = store.demands(*EVER)
+    assert (demands["cause"].tolist(), demands["circumstance"].tolist()) == ([Cause.UNKNOWN_NEXT_PEER], [1])
 
 
 async def test_a_full_queue_sheds_counts_and_uncovers(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from tests.builders import offered, refused, settled, write
+from tests.builders import offered, refused, rows_of, settled, write
 from tests.fakes import running_lnd
 from tests.integration.ingest.live import NODE, collecting, rows, settled_count, settled_forward
 from tests.integration.ingest.test_disk_faults import event_log
@@ -22,7 +22,7 @@ def totals(database: Path, until_ns: int) -> list[str]:
             *store.flows(0, until_ns),
             *store.refusals(0, until_ns),
             *store.pairs(0, until_ns)[0],
-            *store.demands(0, until_ns),
+            *rows_of(store.demands(0, until_ns)),
             *store.hours(0, until_ns),
         ]
     return sorted(map(repr, answers))

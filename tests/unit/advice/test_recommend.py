@@ -5,8 +5,8 @@ from tests.unit.analysis.builders import DemandGroup, channel, demands, ends, fa
 
 from lnflow.advice.analyzing import Selection, analyze
 from lnflow.advice.documents import Opportunity
-from lnflow.analysis.facts import ChannelFacts
 from lnflow.domain.causes import Cause, Circumstance
+from lnflow.domain.channel import ChannelFacts
 
 
 def advise(group: DemandGroup, *channels: ChannelFacts, settled: int = 90, downstream: int = 10) -> Opportunity:
@@ -65,8 +65,6 @@ def test_too_large_for_max_htlc_raises_it() -> None:
 
 
 def test_too_large_for_the_channel_asks_for_capacity() -> None:
-    ours = channel(1).ours
-    assert ours is not None
     small = channel(1, capacity_sat=1_000_000)
     group = demands(oversize=True, amount_class=8, demands=1, open_msat=3_000_000_000)
     advice = advise(group, small).recommendation
@@ -114,7 +112,9 @@ def test_the_evidence_has_the_working() -> None:
 
 
 def test_without_a_listing_there_is_no_invented_size() -> None:
-    bare = channel(1, capacity_sat=None, local_msat=None, remote_msat=None, ours=None, peer_id=None)
+    bare = channel(
+        1, capacity_sat=None, local_msat=None, remote_msat=None, fee_ppm=None, max_htlc_msat=None, peer_id=None
+    )
     advice = advise(demands(cause=Cause.HTLC_EXCEEDS_MAX), bare)
     assert advice.recommendation.type == "investigate"
     assert advice.current_outbound_fee_ppm is None

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from lnflow.analysis.chance import UNKNOWN
 from lnflow.analysis.facts import (
-    ChannelFacts,
     CoverageFacts,
     DemandGroups,
     Departures,
@@ -27,7 +26,7 @@ from lnflow.analysis.facts import (
 )
 from lnflow.domain.amounts import AMOUNT_BOUNDS_MSAT
 from lnflow.domain.causes import Cause, Circumstance
-from lnflow.domain.channel import Policy
+from lnflow.domain.channel import ChannelFacts
 from lnflow.domain.scid import parse_scid
 from lnflow.domain.time import DAY_NS, SECOND_NS, parse_time_ns
 
@@ -66,14 +65,10 @@ class EndGroup(msgspec.Struct, frozen=True, kw_only=True):
     arrived_msat: int
 
 
-_POLICY = Policy(base_fee_msat=0, fee_ppm=500, time_lock_delta=80, min_htlc_msat=1000, max_htlc_msat=990_000_000)
-
-
 def channel(channel_id: int = 1, **changes: Any) -> ChannelFacts:
     plain = ChannelFacts(
         channel_id=channel_id,
         scid=parse_scid(f"840000x{channel_id}x1"),
-        scids=(parse_scid(f"840000x{channel_id}x1"),),
         channel_point=f"{channel_id:064x}:0",
         peer_id=channel_id,
         peer_pubkey=f"02{channel_id:064x}",
@@ -82,10 +77,9 @@ def channel(channel_id: int = 1, **changes: Any) -> ChannelFacts:
         local_msat=500_000_000,
         remote_msat=9_500_000_000,
         balance_ns=SINCE_NS,
-        active=True,
         closed=False,
-        ours=_POLICY,
-        theirs=None,
+        fee_ppm=500,
+        max_htlc_msat=990_000_000,
     )
     return msgspec.structs.replace(plain, **changes)
 
@@ -124,8 +118,9 @@ def ends(channel_id: int = 1, *, settled: int, downstream: int, amount_class: in
     )
 
 
-def departures(channel_id: int, forwards: int) -> Departures:
-    """Forwards of 100,000 sat at 500 ppm."""
+def departures(passed: Sequence[EndGroup]) -> Departures:
+    """Of what settled each forward was 100,000 sat at 500 ppm."""
+    channel_id, forwards = np.array([(e.channel_id, e.settled) for e in passed], np.int64).reshape(-1, 2).T
     return Departures(channel_id=channel_id, out_msat=forwards * 100_000_000, earned_msat=forwards * 50_000)
 
 
@@ -174,7 +169,7 @@ def facts(
         demands=_demand_columns(groups),
         ends=_end_columns(passed),
         channels=channels,
-        departures=tuple(departures(e.channel_id, e.settled) for e in passed),
+        departures=departures(passed),
     )
 
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lnflow.analysis.urgency import urgency
+from lnflow.analysis.urgency import urgencies
 
 
 @pytest.mark.parametrize(
@@ -20,10 +21,11 @@ from lnflow.analysis.urgency import urgency
 def test_the_parts_are_those_of_the_mission(
     missed_sat: float, failures: int, rate: float, parts: tuple[float, float, float]
 ) -> None:
-    got = urgency(missed_sat=missed_sat, failures=failures, failure_rate=rate)
+    [got] = urgencies(np.array([missed_sat]), np.array([failures]), np.array([rate]))
     assert (got.revenue, got.frequency, got.rate) == pytest.approx(parts)
 
 
 @given(st.floats(0, 1e12), st.integers(0, 10**9), st.floats(0, 1))
 def test_urgency_lies_between_0_and_100(missed_sat: float, failures: int, rate: float) -> None:
-    assert 0 <= urgency(missed_sat=missed_sat, failures=failures, failure_rate=rate).total <= 100
+    [got] = urgencies(np.array([missed_sat]), np.array([failures]), np.array([rate]))
+    assert 0 <= got.total <= 100

@@ -20,8 +20,8 @@ from lnflow.store.reading import StoreReader
 
 PER_DAY = 2_000
 GROWING = {
-    "attempt", "demand", "served", "wish_block", "channel_hour", "channel_total", "refusal_hour", "refusal_total",
-    "pair_day", "policy", "channel_snapshot", "channel_online",
+    "attempt", "demand", "served", "wish_block", "channel_hour", "refusal_hour", "running_total", "pair_day",
+    "policy", "channel_snapshot", "channel_online",
 }  # fmt: skip
 FIRST_OR_LAST = re.compile(r"^SELECT \(SELECT (min|max)\(\w+\) FROM \w+ WHERE node_id = ")
 """One step at the end of an index."""

@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from tests.builders import IN, OUT, T0, check_rollups, dump, offered, refused, settled, write
 
 from lnflow.domain.causes import Cause
-from lnflow.domain.channel import ChannelState, ClosedChannel
+from lnflow.domain.channel import ChannelPolicies, ChannelState, ClosedChannel, Policy
 from lnflow.domain.errors import StoreError
 from lnflow.domain.htlc import Forward, HtlcEvent, Offered, Refused, Settled
 from lnflow.domain.time import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 from lnflow.ingest.join import Joiner
+from lnflow.store.reading import StoreReader
 from lnflow.store.writing import StoreWriter
 
 ALIAS = 16_000_000 << 40 | 7  # beyond 63 bits
@@ -204,3 +206,41 @@ def test_what_a_transaction_taught_is_forgotten_when_it_fails(tmp_path: Path) ->
         ).fetchone()
     assert orphans == (0,)
     check_rollups(path)
+
+
+def test_in_brief_a_channel_is_what_it_is_in_full(tmp_path: Path) -> None:
+    """At every time: before anything was known, with balances and prices, listed again, closed."""
+    path = tmp_path / "s"
+    ours = Policy(base_fee_msat=1, fee_ppm=77, time_lock_delta=40, min_htlc_msat=1, max_htlc_msat=5)
+    theirs = structs.replace(ours, fee_ppm=99)
+    with StoreWriter(path, "node") as writer:
+        write(writer, through(CONFIRMED, 10, T0, incoming=True))
+        for at_ns, local_msat in ((T0 + HOUR_NS, 5_000), (T0 + 3 * HOUR_NS, 9_000), (T0 + 5 * HOUR_NS, 9_000)):
+            writer.write_channels(at_ns, [structs.replace(state(), local_msat=local_msat)], thin=True)
+        for at_ns, ppm in ((T0 + HOUR_NS, 5), (T0 + 4 * HOUR_NS, 77)):
+            announced = structs.replace(ours, fee_ppm=ppm)
+            entry = ChannelPolicies(
+                scid=ALIAS, channel_point=POINT, peer_pubkey=PEER, ours=announced, theirs=theirs, capacity_sat=None
+            )
+            writer.write_policies([entry], at_ns)
+        writer.write_closed([closed()])
+    seen = set()
+    with StoreReader(path) as store:
+        for hour in range(7):
+            for full, brief in zip(
+                store.channels(T0 + hour * HOUR_NS), store.channels_in_brief(T0 + hour * HOUR_NS), strict=True
+            ):
+                assert (brief.channel_id, brief.scid, brief.channel_point) == (
+                    full.channel_id, full.scid, full.channel_point,
+                )  # fmt: skip
+                assert (brief.peer_id, brief.peer_pubkey, brief.capacity_sat) == (
+                    full.peer_id, full.peer_pubkey, full.capacity_sat,
+                )  # fmt: skip
+                listed = full.listed
+                balances = (None, None) if listed is None else (listed.local_msat, listed.remote_msat)
+                assert (brief.local_msat, brief.remote_msat, brief.balance_ns) == (*balances, full.state_ns)
+                assert brief.closed is (full.closed_height is not None)
+                terms = (None, None) if full.ours is None else (full.ours.fee_ppm, full.ours.max_htlc_msat)
+                assert (brief.fee_ppm, brief.max_htlc_msat) == terms
+                seen.add((brief.local_msat, brief.fee_ppm))
+    assert {(None, None), (5_000, 5), (9_000, 77)} <= seen

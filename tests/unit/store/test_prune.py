@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from tests.builders import IN, OUT, offered, refused, settled, write
+from tests.builders import IN, OUT, offered, refused, rows_of, settled, write
 from tests.builders import T0 as EIGHT
 
 from lnflow.domain.causes import Cause
@@ -44,7 +44,7 @@ def all_totals(path: Path) -> dict[str, Any]:
             "refusals": sorted(map(repr, store.refusals(*EVER))),
             "pairs": sorted(map(repr, store.pairs(*EVER)[0])),
             "hours": list(map(repr, store.hours(0, T0 + 2 * DAYS * DAY_NS))),
-            "demands": sorted(map(repr, store.demands(*EVER))),
+            "demands": sorted(map(repr, rows_of(store.demands(*EVER)))),
         }
 
 

@@ -6,17 +6,17 @@ import sqlite3
 from collections import defaultdict
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.builders import OUT, T0, offered, refused, settled, write
+from tests.builders import OUT, T0, offered, refused, rows_of, settled, write
 
 from lnflow.domain.causes import Cause
 from lnflow.domain.channel import ChannelState
 from lnflow.domain.demand import PERIOD_NS
 from lnflow.domain.htlc import HtlcEvent
 from lnflow.domain.time import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
+from lnflow.store import wish_sums
 from lnflow.store.blocks import DEMANDS, SERVED, Block, added, block_of, cover, parents
 from lnflow.store.reading import StoreReader
 from lnflow.store.writing import StoreWriter
@@ -67,7 +67,7 @@ def demands_of_rows(path: Path, since_ns: int, until_ns: int) -> dict[tuple[int,
 def demands_of_store(path: Path, since_ns: int, until_ns: int) -> dict[tuple[int, ...], list[int]]:
     with StoreReader(path) as store:
         block = store.demands(since_ns, until_ns)
-    rows = ([row[n].item() for n in DEMANDS.names or ()] for row in block)
+    rows = rows_of(block)
     return {tuple(r[:5]): [r[5], r[6], r[8], r[10], r[11]] for r in rows}
 
 
@@ -100,7 +100,16 @@ def test_what_was_served_is_rounded_outwards_to_periods(summed: Path, since_ns: 
     ).fetchall()
     con.close()
     with StoreReader(summed) as store:
-        assert store.served(since_ns, until_ns).tolist() == expected
+        assert rows_of(store.served(since_ns, until_ns)) == expected
+
+
+def test_demands_without_blocks_are_summed_some_at_a_time(summed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All demands of a long history must not come into memory at once."""
+    monkeypatch.setattr("lnflow.store.wish_sums._AT_ONCE", 7)
+    con = sqlite3.connect(summed)
+    rows = rows_of(wish_sums._demands_between(con, 1, 0, 2**62))
+    assert {tuple(r[:5]): [r[5], r[6], r[8], r[10], r[11]] for r in rows} == demands_of_rows(summed, 0, 2**62)
+    con.close()
 
 
 def test_blocks_of_four_make_larger_blocks(summed: Path) -> None:
@@ -186,6 +195,6 @@ def test_larger_blocks_are_made_once_when_their_last_period_ends(first: int, len
 
 def test_parts_taken_off_leave_no_empty_rows() -> None:
     rows = block_of([(1, 4, 2, 1, 5, 5, 5), (2, 4, 1, 1, 3, 3, 3)], SERVED)
-    left = added([(1, rows), (-1, rows[:1])], SERVED)
-    assert left.tolist() == [(2, 4, 1, 1, 3, 3, 3)]
-    assert np.array_equal(added([], SERVED), rows[:0])
+    gone = {name: column[:1] for name, column in rows.items()}
+    assert rows_of(added([(1, rows), (-1, gone)], SERVED)) == [(2, 4, 1, 1, 3, 3, 3)]
+    assert rows_of(added([], SERVED)) == []
