@@ -35,9 +35,9 @@ from lnflow.store.writing import StoreWriter
 START_S = 1_700_000_000
 PAGE = 5000
 _MEMORY_LIMIT_MIB = 150.0
+_FEE_MSAT = 100
+_GETINFO = b'{"id":"02","alias":"x","version":"v26.06","blockheight":1,"network":"regtest","fees_collected_msat":%d}'
 OTHERS = {
-    "getinfo": b'{"id":"02","alias":"x","version":"v26.06","blockheight":1,"network":"regtest",'
-    b'"fees_collected_msat":0}',
     "listpeerchannels": b'{"channels":[]}',
     "listclosedchannels": b'{"closedchannels":[]}',
     "listconfigs": b'{"configs":{}}',
@@ -53,10 +53,10 @@ def row(number: int) -> bytes:
         % (number, number % 40, number, number * 7 % 40, 1_000_000 + number % 9999, START_S + number)
     )
     if number % 3 == 0:
-        out = b',"updated_index":%d,"out_htlc_id":%d,"out_msat":%d,"fee_msat":100,"status":"settled"'
+        out = b',"updated_index":%d,"out_htlc_id":%d,"out_msat":%d,"fee_msat":%d,"status":"settled"'
         return (
             base
-            + out % (number // 3 + 1, number, 999_900 + number % 9999)
+            + out % (number // 3 + 1, number, 1_000_000 - _FEE_MSAT + number % 9999, _FEE_MSAT)
             + (b',"resolved_time":%d.223456789}' % (START_S + number))
         )
     return base + b',"status":"local_failed","failcode":4103,"failreason":"WIRE_TEMPORARY_CHANNEL_FAILURE"}'
@@ -80,6 +80,8 @@ async def serve(path: Path, rows: int) -> asyncio.Server:
                 writer.close()
                 return
             body = msgspec.json.encode({"subsystem": "forwards", index: reached})
+        elif request["method"] == "getinfo":
+            body = _GETINFO % (rows // 3 * _FEE_MSAT)
         elif request["method"] in OTHERS:
             body = OTHERS[request["method"]]
         else:
