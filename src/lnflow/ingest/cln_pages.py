@@ -22,14 +22,14 @@ def page_facts(rows: Sequence[ForwardRow]) -> FactColumns:
 
     Raises `NodeUnavailable` for a status or a short channel id that we do not understand.
     """
-    htlcs = [r.in_htlc_id for r in rows]
-    if None in htlcs or len({(r.in_channel, r.in_htlc_id) for r in rows}) != len(rows):
-        return _one_by_one(rows)
     try:
         in_scid = [scid_number(r.in_channel) for r in rows]
         out_scid = [0 if r.out_channel is None else scid_number(r.out_channel) for r in rows]
     except ValueError:
         return _one_by_one(rows)  # which says where
+    htlcs = [r.in_htlc_id for r in rows]
+    if None in htlcs or len(set(zip(in_scid, htlcs, strict=True))) != len(rows):
+        return _one_by_one(rows)
     outcomes = [int(outcome_of(r)) for r in rows]
     codes = [r.failcode for r in rows]
     causes = {code: int(cause_of_failcode(code)) for code in set(codes)}

@@ -16,14 +16,15 @@ from lnflow.domain.errors import ConfigurationError
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a file to write; `ConfigurationError` if it cannot be written, and then it is what it was.
 
-    What is no regular file (a pipe, a device) takes the bytes as they come.
+    What is no regular file (a pipe, a device) takes the bytes as they come, and so does a file in a folder in which we
+    may make no other.
     """
     try:
-        if path.is_relative_to("/dev") or (path.exists() and not path.is_file()):
+        target = Path(os.path.realpath(path))
+        if path.is_relative_to("/dev") or (path.exists() and not (path.is_file() and _may_write(target.parent))):
             with path.open("wb") as file:
                 yield file
             return
-        target = path.resolve()
         draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
         try:
             with draft.open("xb") as file:
@@ -37,3 +38,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             draft.unlink(missing_ok=True)
     except OSError as exc:
         raise ConfigurationError(f"cannot write {path}: {exc.strerror or exc}") from exc
+
+
+def _may_write(folder: Path) -> bool:
+    return os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids)

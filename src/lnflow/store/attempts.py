@@ -145,12 +145,12 @@ def _merge_staged(con: sqlite3.Connection, node_id: int, rows: Sequence[Row]) ->
     con.execute("DELETE FROM temp.stage")
     con.executemany(_INSERT_STAGE, rows)
     # An only-known fact (a final event) matters only to an attempt whose end is still open.
-    dropped = con.execute(
+    con.execute(
         """DELETE FROM temp.stage AS s WHERE only_known AND NOT EXISTS (
              SELECT 1 FROM attempt a WHERE a.node_id = ? AND a.in_chan = s.in_chan
                AND a.in_htlc_id = s.in_htlc_id AND a.outcome < s.outcome)""",
         (node_id,),
-    ).rowcount
+    )
     con.execute(
         """UPDATE temp.stage AS s SET old_id = CASE WHEN s.in_htlc_id IS NOT NULL
              THEN (SELECT attempt_id FROM attempt a WHERE a.node_id = ?1 AND a.in_chan = s.in_chan
@@ -170,7 +170,7 @@ def _merge_staged(con: sqlite3.Connection, node_id: int, rows: Sequence[Row]) ->
               wire_code, detail, live, ordinal, {_ACCOUNTED}
             FROM temp.stage WHERE old_id IS NULL"""
     ).rowcount
-    return WriteReport(new=new, known=known, dropped=dropped), shares
+    return WriteReport(new=new, known=known), shares
 
 
 def _merge_known(con: sqlite3.Connection) -> list[Share]:

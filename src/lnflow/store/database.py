@@ -52,9 +52,13 @@ def open_reader(path: Path) -> sqlite3.Connection:
         )
     _refuse_other_than_file(path)
     with explained(path):
-        mode = "immutable=1" if _cannot_change(path) else "mode=ro"
+        mode, kind = ("immutable=1", _AsItWas) if _cannot_change(path) else ("mode=ro", sqlite3.Connection)
         uri = f"{path.absolute().as_uri()}?{mode}"
-        con = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=_BUSY_MS / 1000)
+        con: sqlite3.Connection = sqlite3.connect(
+            uri, uri=True, isolation_level=None, check_same_thread=False, factory=kind, timeout=_BUSY_MS / 1000
+        )
+        if isinstance(con, _AsItWas):
+            con.remember(path)
         con.execute("PRAGMA temp_store = MEMORY")
         con.execute("PRAGMA cache_size = -65536")
         have = con.execute("PRAGMA user_version").fetchone()[0]
@@ -73,9 +77,33 @@ def open_reader(path: Path) -> sqlite3.Connection:
 def _cannot_change(path: Path) -> bool:
     """Whether nobody writes it and we may not: SQLite reads such a file only if it is told so (it would share memory
     with writers by a file beside it)."""
-    return not any(Path(f"{path}{end}").exists() for end in ("-wal", "-shm")) and not (
+    return not _is_written(path) and not (
         os.access(path, os.W_OK, effective_ids=_EFFECTIVE) and os.access(path.parent, os.W_OK, effective_ids=_EFFECTIVE)
     )
+
+
+def _is_written(path: Path) -> bool:
+    return any(Path(f"{path}{end}").exists() for end in ("-wal", "-shm"))
+
+
+class _AsItWas(sqlite3.Connection):
+    """A connection to a file that nobody wrote when it was opened: SQLite does not look whether that is still so."""
+
+    def remember(self, path: Path) -> None:
+        """Note how the file is, before anything of it is read."""
+        self._path, self._was = path, _state(path)
+
+    def refuse_if_written(self) -> None:
+        """Raise `StoreError` if somebody has written it since: what was read may be old, or of two states."""
+        if _is_written(self._path) or _state(self._path) != self._was:
+            raise StoreError(
+                f"{self._path} was read as a file that nobody writes, and was written meanwhile: open it again"
+            )
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    stat = path.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _refuse_other_than_file(path: Path) -> None:
@@ -151,12 +179,14 @@ def transaction(con: sqlite3.Connection) -> Iterator[None]:
 
 @contextlib.contextmanager
 def snapshot(con: sqlite3.Connection) -> Iterator[None]:
-    """Let several reads see one and the same state."""
+    """Let several reads see one and the same state; `StoreError` if that could not be."""
     con.execute("BEGIN")
     try:
         yield
     finally:
         con.execute("ROLLBACK")
+        if isinstance(con, _AsItWas):
+            con.refuse_if_written()
 
 
 @contextlib.contextmanager

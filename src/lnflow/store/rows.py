@@ -23,7 +23,6 @@ _WIDTH = 19
 Column = Sequence[int | None]
 """One member of many rows; a batch is worked on column by column, which takes a fraction of the time."""
 
-
 Columns = list[Column]
 """Rows column by column, in the order of a `Row`."""
 
@@ -140,7 +139,5 @@ class WriteReport(Struct, kw_only=True):
     new: int = 0
     known: int = 0
     """Rows that were there before, whether or not they learnt something."""
-    dropped: int = 0
-    """Facts that finish an attempt nobody has seen (receives, older attempts)."""
     older: int = 0
     """Attempts from before the single ones that are kept: whether they are in the totals cannot be told any more."""

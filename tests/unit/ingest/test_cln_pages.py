@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lnflow.domain.errors import NodeUnavailable
+from lnflow.domain.time import SECOND_NS
 from lnflow.ingest.cln_pages import page_facts
 from lnflow.ingest.join import Joiner
 from lnflow.nodes.cln.rows import attempt_of
@@ -20,12 +22,12 @@ TIMES = st.decimals(0, 2**31, places=9)
 ROWS = st.lists(
     st.builds(
         ForwardRow,
-        in_channel=st.sampled_from(["1x1x1", "2x2x2", "16000000x0x7"]),
+        in_channel=st.sampled_from(["1x1x1", "2x2x2", "16000000x0x7", "1:1:1"]),
         in_msat=AMOUNTS,
         status=st.sampled_from(["settled", "offered", "failed", "local_failed"]),
         received_time=TIMES,
         created_index=st.integers(1, 10**9),
-        in_htlc_id=st.none() | st.integers(0, 20),
+        in_htlc_id=st.integers(0, 1000) | st.integers(0, 3),
         out_channel=st.none() | st.sampled_from(["3x3x3", "1x1x1", "16777215x16777215x65535"]),
         out_htlc_id=st.none() | st.integers(0, 20),
         out_msat=st.none() | AMOUNTS,
@@ -34,6 +36,7 @@ ROWS = st.lists(
     ),
     max_size=12,
 )
+NO_IDS = st.none() | st.integers(0, 3)
 
 
 def one_by_one(rows: list[ForwardRow]) -> FactColumns:
@@ -50,6 +53,22 @@ def in_lists(facts: FactColumns) -> list[list[object]]:
 @given(ROWS)
 def test_it_says_what_its_rows_say_one_by_one(rows: list[ForwardRow]) -> None:
     assert in_lists(page_facts(rows)) == in_lists(one_by_one(rows))
+
+
+@given(ROWS, st.lists(NO_IDS, min_size=12, max_size=12))
+def test_also_where_ids_are_missing_or_repeated(rows: list[ForwardRow], ids: list[int | None]) -> None:
+    rows = [msgspec.structs.replace(row, in_htlc_id=htlc_id) for row, htlc_id in zip(rows, ids, strict=False)]
+    assert in_lists(page_facts(rows)) == in_lists(one_by_one(rows))
+
+
+def test_one_channel_written_in_two_ways_is_one() -> None:
+    """The store takes each HTLC once, and would refuse such a page for ever."""
+    rows = [
+        ForwardRow(channel, 2, "offered", Decimal(second), in_htlc_id=1)
+        for channel, second in (("1x1x1", 5), ("1:1:1", 4))
+    ]
+    facts = page_facts(rows)
+    assert (facts.in_htlc_id, facts.arrived_ns) == ([1], [4 * SECOND_NS])
 
 
 @given(ROWS)

@@ -75,6 +75,29 @@ def test_a_store_that_may_only_be_read_is_read(folder_mode: int) -> None:
         Path(folder).chmod(0o755)
 
 
+def test_a_store_that_was_read_as_never_written_is_not_believed_when_somebody_writes_it() -> None:
+    """Its owner begins to collect while another user's program has it open: no old figures, and no damage told."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a store?.sqlite"
+        StoreWriter(path, "node").close()
+        path.chmod(0o644)
+        Path(folder).chmod(0o755)
+        with unprivileged():
+            reader = StoreReader(path, "node")
+        with reader, reader.consistent():
+            assert reader.span().first_ns is None
+        for closed in (False, True):
+            with unprivileged():
+                reader = StoreReader(path, "node")
+            writer = StoreWriter(path, "node")
+            writer.cover("live", T0, T0 + HOUR_NS)
+            if closed:
+                writer.close()
+            with reader, pytest.raises(StoreError, match="was written meanwhile"), reader.consistent():
+                reader.span()
+            writer.close()
+
+
 def test_the_lease_of_a_killed_process_of_this_machine_is_taken_over(tmp_path: Path) -> None:
     """A living process keeps it, a dead one and nobody else's machine does not."""
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
