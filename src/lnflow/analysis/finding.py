@@ -18,7 +18,7 @@ from lnflow.analysis.peers import Peers
 from lnflow.analysis.problems import PROBLEM_CONFIDENCE, problem_of, standing_of
 from lnflow.analysis.refusals import Refusals
 from lnflow.analysis.urgency import Urgency, urgencies
-from lnflow.analysis.valuation import Circumstances, Value
+from lnflow.analysis.valuation import Circumstances, Surroundings, Value, Values
 from lnflow.domain.causes import Circumstance, Problem
 from lnflow.domain.channel import ChannelFacts
 
@@ -80,41 +80,42 @@ class Finding(Struct, frozen=True, gc=False):
 
 
 def make_findings(
-    refusals: Refusals,
-    peers: Peers,
-    evidence: Evidence,
-    circumstances: Sequence[Circumstances],
-    values: Sequence[Value],
-    scope: Scope,
+    refusals: Refusals, peers: Peers, evidence: Evidence, surroundings: Surroundings, values: Values, scope: Scope
 ) -> list[Finding]:
-    """Return the findings that the refusals make, in their order; circumstances and values are by the same places."""
-    numbers = _numbers(refusals, evidence, circumstances)
-    columns: dict[str, Sequence[Any]] = {name: column.tolist() for name, column in numbers.items()}
+    """Return the findings that the refusals make, the most valuable first; surroundings and values go by place."""
+    numbers = _numbers(refusals, evidence, surroundings)
+    unserved = numbers["unserved"]
+    urgency = urgencies(values.expected_msat / 1000, unserved, numbers["failure_rate"])
+    order = np.lexsort((refusals.problem, -numbers["attempts"], -urgency.total, -values.expected_msat))
+    places: list[int] = order.tolist()
+    columns: dict[str, Sequence[Any]] = {name: column[order].tolist() for name, column in numbers.items()}
     columns["settle_chance"] = [
         chance if fee_msat else None
         for chance, fee_msat in zip(columns["settle_chance"], columns["open_fee_msat"], strict=True)
     ]
     columns["largest_msat"] = [largest or None for largest in columns["largest_msat"]]
-    columns["place"] = range(len(refusals))
-    columns["problem"] = [_PROBLEMS[number] for number in refusals.problem.tolist()]
-    columns["channels"] = [peers.channels[number] for number in refusals.peer.tolist()]
-    columns["attempts_by_channel"] = refusals.bins.tallies(refusals.groups.channel_id, refusals.groups.attempts)
-    columns["attempts_by_cause"] = refusals.bins.tallies(refusals.groups.cause, refusals.groups.attempts)
-    columns["value"], columns["circumstances"] = values, circumstances
+    columns["place"] = places
+    columns["problem"] = [_PROBLEMS[number] for number in refusals.problem[order].tolist()]
+    columns["channels"] = [peers.channels[number] for number in refusals.peer[order].tolist()]
+    for name, keys in (
+        ("attempts_by_channel", refusals.groups.channel_id),
+        ("attempts_by_cause", refusals.groups.cause),
+    ):
+        tallies = refusals.bins.tallies(keys, refusals.groups.attempts)
+        columns[name] = [tallies[place] for place in places]
+    columns["value"], columns["circumstances"] = values.in_order(order), surroundings.in_order(order)
+    columns["urgency"] = urgency.in_order(order)
     covered_s, certainty = scope.coverage.covered_s, 0.5 + 0.5 * scope.covered_share
-    expected_msat = [value.expected_msat for value in values]
     columns["per_month_msat"] = [
-        per_month_msat(msat, covered_s, servable)
-        for msat, servable in zip(expected_msat, columns["servable"], strict=True)
+        per_month_msat(value.expected_msat, covered_s, servable)
+        for value, servable in zip(columns["value"], columns["servable"], strict=True)
     ]
-    unserved = numbers["unserved"]
-    columns["urgency"] = urgencies(np.array(expected_msat, np.int64) / 1000, unserved, numbers["failure_rate"])
-    named_right = _CONFIDENCE[refusals.problem]
-    columns["confidence"] = rounded(named_right * unserved / (unserved + _EVIDENCE_HALF) * certainty, 3)
+    confidence = _CONFIDENCE[refusals.problem] * unserved / (unserved + _EVIDENCE_HALF) * certainty
+    columns["confidence"] = rounded(confidence[order], 3)
     return list(map(Finding, *(columns[name] for name in Finding.__struct_fields__)))
 
 
-def _numbers(refusals: Refusals, evidence: Evidence, circumstances: Sequence[Circumstances]) -> dict[str, NDArray[Any]]:
+def _numbers(refusals: Refusals, evidence: Evidence, surroundings: Surroundings) -> dict[str, NDArray[Any]]:
     """Return the columns that are sums over the groups of a finding, or follow from such."""
     groups, bins, missed = refusals.groups, refusals.bins, refusals.missed
     mean = refusals.chances.mean * refusals.valued
@@ -123,7 +124,7 @@ def _numbers(refusals: Refusals, evidence: Evidence, circumstances: Sequence[Cir
     unserved = bins.total(groups.unserved * counted)
     settled, downstream = evidence.settled[refusals.peer], evidence.downstream[refusals.peer]
     open_fee_msat = bins.total(groups.open_fee_msat * missed)
-    flow_msat = bins.sum(groups.open_msat * mean) * [c.factor for c in circumstances]
+    flow_msat = bins.sum(groups.open_msat * mean) * surroundings.factor
     expected_fee = bins.sum(groups.open_fee_msat * mean)
     return {
         "attempts": bins.total(groups.attempts),

@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 from msgspec import Struct
 
-from lnflow.analysis.columns import Floats
 from lnflow.analysis.evidence import Evidence, gather
 from lnflow.analysis.facts import WindowFacts
 from lnflow.analysis.finding import Finding, make_findings
@@ -16,7 +15,7 @@ from lnflow.analysis.month import per_month_msat
 from lnflow.analysis.peers import Peers
 from lnflow.analysis.problems import MODEL_DOUBT, UNCOVERED_DOUBT
 from lnflow.analysis.refusals import Refusals, sort_refusals
-from lnflow.analysis.valuation import Circumstances, OpenWishes, Value, value_findings
+from lnflow.analysis.valuation import OpenWishes, Surroundings, Value, value_findings
 from lnflow.domain.causes import Problem
 
 _MODEL_DOUBT = np.array([0.0, *(MODEL_DOUBT[problem] for problem in Problem)])
@@ -42,7 +41,7 @@ def find(facts: WindowFacts) -> Findings:
     peers = Peers(facts.channels)
     evidence = gather(facts, peers)
     refusals = sort_refusals(facts.demands, peers, evidence.chances)
-    unseen, lasting, doubt = _circumstances(refusals, evidence, facts.scope.covered_share)
+    surroundings = _surroundings(refusals, evidence, facts.scope.covered_share)
     valued = np.flatnonzero(refusals.valued)
     values, total = value_findings(
         OpenWishes(
@@ -51,14 +50,11 @@ def find(facts: WindowFacts) -> Findings:
             fee_squares=refusals.groups.open_fee_squares[valued],
             chances=refusals.chances.taken(valued),
         ),
-        unseen * lasting,
-        doubt,
+        surroundings,
         evidence.chances.settled,
         evidence.chances.downstream,
     )
-    circumstances = list(map(Circumstances, unseen.tolist(), lasting.tolist(), doubt.tolist()))
-    found = make_findings(refusals, peers, evidence, circumstances, values, facts.scope)
-    found.sort(key=lambda f: (-f.value.expected_msat, -f.urgency.total, -f.attempts, f.problem))
+    found = make_findings(refusals, peers, evidence, surroundings, values, facts.scope)
     return Findings(
         findings=tuple(found),
         refusals=refusals,
@@ -72,8 +68,8 @@ def find(facts: WindowFacts) -> Findings:
     )
 
 
-def _circumstances(refusals: Refusals, evidence: Evidence, covered_share: float) -> tuple[Floats, Floats, Floats]:
-    """Return `unseen`, `lasting` and `doubt` of each finding: parts never shown, balance that would have lacked."""
+def _surroundings(refusals: Refusals, evidence: Evidence, covered_share: float) -> Surroundings:
+    """Tell of each finding which parts were never shown, and what balance would have lacked."""
     groups, bins, peer = refusals.groups, refusals.bins, refusals.peer
     open_msat = bins.total(groups.open_msat * refusals.valued)
     shown_msat = bins.total(groups.open_part_msat * refusals.valued)
@@ -94,4 +90,4 @@ def _circumstances(refusals: Refusals, evidence: Evidence, covered_share: float)
     # what was added for parts that nobody saw is in doubt by half of it
     uncovered = UNCOVERED_DOUBT * (1 - covered_share)
     doubt = np.sqrt(_MODEL_DOUBT[refusals.problem] ** 2 + uncovered**2 + (0.5 * np.log(unseen)) ** 2)
-    return unseen, lasting, doubt
+    return Surroundings(unseen=unseen, lasting=lasting, doubt=doubt)

@@ -18,19 +18,32 @@ class Urgency(Struct, frozen=True, gc=False):
         return self.revenue + self.frequency + self.rate
 
 
-def urgencies(missed_sat: Floats, failures: Ints, failure_rate: Floats) -> list[Urgency]:
+class Urgencies(Struct, frozen=True):
+    """The urgency of all findings, as columns."""
+
+    revenue: Floats
+    frequency: Floats
+    rate: Floats
+
+    @property
+    def total(self) -> Floats:
+        return self.revenue + self.frequency + self.rate
+
+    def in_order(self, order: Ints) -> list[Urgency]:
+        return list(map(Urgency, *(part[order].tolist() for part in (self.revenue, self.frequency, self.rate))))
+
+
+def urgencies(missed_sat: Floats, failures: Ints, failure_rate: Floats) -> Urgencies:
     """Return for each finding revenue (0-40) + frequency (0-30) + rate (0-30).
 
     `missed_sat` is the expected missed revenue, `failures` the distinct demands that stayed unserved and
     `failure_rate` their share (0-1), all of the window.
 
-    >>> [one] = urgencies(missed_sat=np.array([5_000.0]), failures=np.array([5]), failure_rate=np.array([0.5]))
-    >>> one.total
-    50.0
+    >>> urgencies(missed_sat=np.array([5_000.0]), failures=np.array([5]), failure_rate=np.array([0.5])).total.tolist()
+    [50.0]
     """
-    parts = (
-        np.minimum(40.0, missed_sat / 1000 * 4),
-        np.minimum(30.0, failures / 10 * 30),
-        np.minimum(1.0, failure_rate) * 30,
+    return Urgencies(
+        revenue=np.minimum(40.0, missed_sat / 1000 * 4),
+        frequency=np.minimum(30.0, failures / 10 * 30),
+        rate=np.minimum(1.0, failure_rate) * 30,
     )
-    return list(map(Urgency, *(part.tolist() for part in parts)))

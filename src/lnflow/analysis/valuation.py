@@ -47,6 +47,22 @@ class Circumstances(Struct, frozen=True, gc=False):
         return self.unseen * self.lasting
 
 
+class Surroundings(Struct, frozen=True):
+    """The circumstances of all findings, as columns."""
+
+    unseen: Floats
+    lasting: Floats
+    doubt: Floats
+
+    @property
+    def factor(self) -> Floats:
+        return self.unseen * self.lasting
+
+    def in_order(self, order: Ints) -> list[Circumstances]:
+        columns = (self.unseen, self.lasting, self.doubt)
+        return list(map(Circumstances, *(column[order].tolist() for column in columns)))
+
+
 class Value(Struct, frozen=True, gc=False):
     """msat; `low` and `high` bound the middle 80 %."""
 
@@ -58,14 +74,26 @@ class Value(Struct, frozen=True, gc=False):
 NOTHING = Value(expected_msat=0, low_msat=0, high_msat=0)
 
 
-def value_findings(
-    wishes: OpenWishes, factor: Floats, doubt_of_model: Floats, node_settled: int, node_downstream: int
-) -> tuple[list[Value], Value]:
-    """Return a value for each finding, of which there are as many as factors, and one for all together.
+class Values(Struct, frozen=True):
+    """The values of all findings, as columns."""
 
-    `factor` and `doubt_of_model` are their circumstances; `node_settled` and `node_downstream` are the evidence of
-    the node's average, whose doubt all share.
+    expected_msat: Ints
+    low_msat: Ints
+    high_msat: Ints
+
+    def in_order(self, order: Ints) -> list[Value]:
+        columns = (self.expected_msat, self.low_msat, self.high_msat)
+        return list(map(Value, *(column[order].tolist() for column in columns)))
+
+
+def value_findings(
+    wishes: OpenWishes, surroundings: Surroundings, node_settled: int, node_downstream: int
+) -> tuple[Values, Value]:
+    """Return a value for each finding, all of which have their surroundings, and one for all together.
+
+    `node_settled` and `node_downstream` are the evidence of the node's average, whose doubt all share.
     """
+    factor = surroundings.factor
     findings = len(factor)
     fee = wishes.fee_msat.astype(float)
     mean = wishes.chances.mean
@@ -80,8 +108,9 @@ def value_findings(
     borrowed = per_finding(fee * STRENGTH / (STRENGTH + evidence)) / np.maximum(total_fee, 1)
 
     valued = np.flatnonzero((total_fee > 0) & (factor > 0))
+    middle, low, high = np.zeros((3, findings), np.int64)
     if not len(valued):
-        return [NOTHING] * findings, NOTHING
+        return Values(middle, low, high), NOTHING
     share = np.clip(expected[valued] / total_fee[valued], 1e-9, 1 - 1e-9)
     spread = variance[valued] / total_fee[valued] ** 2
     weight = np.maximum(share * (1 - share) / np.maximum(spread, 1e-12) - 1, 0.05)
@@ -90,15 +119,19 @@ def value_findings(
     samples = rng.beta(share * weight, (1 - share) * weight, size=(draws, len(valued)))
     doubt = rng.beta(node_settled + 1, node_downstream + 1, size=(draws, 1))
     doubt *= (node_settled + node_downstream + 2) / (node_settled + 1)
-    samples = np.minimum(samples * doubt ** borrowed[valued], 1) * total_fee[valued] * factor[valued]
-    samples *= np.exp(rng.standard_normal((draws, len(valued))) * doubt_of_model[valued])
+    samples *= np.exp(np.log(doubt) * borrowed[valued])
+    np.minimum(samples, 1, out=samples)
+    samples *= total_fee[valued]
+    samples *= factor[valued]
+    luck = rng.standard_normal((draws, len(valued)))
+    luck *= surroundings.doubt[valued]
+    samples *= np.exp(luck, out=luck)
 
-    middle, low, high = np.zeros((3, findings), np.int64)
     middle[valued] = whole(expected[valued] * factor[valued])
     low[valued], high[valued] = _around(middle[valued], *_range(samples))
     all_msat = middle.sum(keepdims=True)
     total = np.concatenate((all_msat, *_around(all_msat, *_range(samples.sum(axis=1, keepdims=True)))))
-    return list(map(Value, middle.tolist(), low.tolist(), high.tolist())), Value(*total.tolist())
+    return Values(middle, low, high), Value(*total.tolist())
 
 
 def _range(samples: Floats) -> tuple[Floats, Floats]:

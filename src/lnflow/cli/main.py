@@ -94,6 +94,7 @@ def main(args: list[str] | None = None) -> None:
     _open_closed_streams()
     _write_what_can_be_written()
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # what goes wrong is said once, in our words
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no matrices here: numpy's threads only cost a slow start
     try:
         cli.main(args=args, prog_name="lnflow")
     except LnflowError as exc:
