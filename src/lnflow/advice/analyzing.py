@@ -31,7 +31,7 @@ from lnflow.analysis.columns import rounded
 from lnflow.analysis.facts import NodeFacts, RefusalTotal, Window, WindowFacts
 from lnflow.analysis.finding import Finding
 from lnflow.analysis.findings import Findings, find
-from lnflow.analysis.marginal import Gain, Gains
+from lnflow.analysis.marginal import NO_CURVE, Curve, Gains
 from lnflow.domain.causes import Cause, Problem
 from lnflow.domain.scid import scid_text
 from lnflow.domain.time import iso_utc
@@ -161,7 +161,7 @@ def opportunities_of(
     brings = _brings(found, cases, covered_s) if covered_s else {}
     opportunities = []
     for rank, (case, figures) in enumerate(zip(cases, _rounded(findings), strict=True), first_rank):
-        gain_msat, curve = brings.get(case.finding.place, (None, []))
+        gain_msat, curve = brings.get(case.finding.place, (None, NO_CURVE))
         recommendation = recommend(case, sources, gain_msat, covered_s)
         opportunities.append(_opportunity(rank, case, figures, recommendation, curve))
     return opportunities
@@ -184,7 +184,7 @@ def _rounded(findings: Sequence[Finding]) -> Iterator[_Figures]:
     return zip(*(rounded(np.array(column, float), digits) for digits, column in columns), strict=True)
 
 
-def _brings(found: Findings, cases: Sequence[Case], covered_s: float) -> dict[int, tuple[float, list[Gain]]]:
+def _brings(found: Findings, cases: Sequence[Case], covered_s: float) -> dict[int, tuple[float, Curve]]:
     """Return, by the places of findings that lack balance, what its amount would earn, and what others would."""
     short = [case for case in cases if case.finding.problem is Problem.LIQUIDITY]
     gains = Gains(found.refusals, [case.finding for case in short], covered_s)
@@ -193,9 +193,7 @@ def _brings(found: Findings, cases: Sequence[Case], covered_s: float) -> dict[in
     return dict(zip(places, zip(gains.of(added_msat).tolist(), gains.curves(), strict=True), strict=True))
 
 
-def _opportunity(
-    rank: int, case: Case, figures: _Figures, recommendation: Recommendation, curve: Sequence[Gain]
-) -> Opportunity:
+def _opportunity(rank: int, case: Case, figures: _Figures, recommendation: Recommendation, curve: Curve) -> Opportunity:
     finding = case.finding
     some = finding.channels[0] if finding.channels else None
     asked_for = finding.attempts_by_channel
@@ -206,11 +204,11 @@ def _opportunity(
         peer_alias=some.peer_alias if some is not None else None,
         channels=[
             OpportunityChannel(
-                scid=None if c.scid is None else scid_text(c.scid),
-                channel_point=c.channel_point,
-                capacity_sat=c.capacity_sat,
-                local_sat=None if c.local_msat is None else c.local_msat // 1000,
-                attempts=asked_for.get(c.channel_id, 0),
+                None if c.scid is None else scid_text(c.scid),
+                c.channel_point,
+                c.capacity_sat,
+                None if c.local_msat is None else c.local_msat // 1000,
+                asked_for.get(c.channel_id, 0),
             )
             for c in finding.channels
             if not c.closed or c.channel_id in asked_for
@@ -229,16 +227,8 @@ def _opportunity(
         per_month_msat=finding.per_month_msat,
         failure_rate=failure_rate,
         urgency=urgency,
-        urgency_parts=UrgencyParts(revenue=revenue, frequency=frequency, rate=rate),
+        urgency_parts=UrgencyParts(revenue, frequency, rate),
         current_outbound_fee_ppm=case.outbound_ppm,
-        marginal_gain=[
-            MarginalGain(
-                added_sat=g.added_msat // 1000,
-                gain_per_month_msat=g.gain_msat,
-                low_msat=g.low_msat,
-                high_msat=g.high_msat,
-            )
-            for g in curve
-        ],
+        marginal_gain=list(map(MarginalGain, *curve)),
         recommendation=recommendation,
     )

@@ -87,7 +87,7 @@ class TotalsDocument(Document, frozen=True, kw_only=True):
     per_month_msat: int | None
 
 
-class OpportunityChannel(Document, frozen=True, kw_only=True):
+class OpportunityChannel(Document, frozen=True):
     scid: str | None
     channel_point: str | None
     capacity_sat: int | None
@@ -95,13 +95,13 @@ class OpportunityChannel(Document, frozen=True, kw_only=True):
     attempts: int
 
 
-class UrgencyParts(Document, frozen=True, kw_only=True):
+class UrgencyParts(Document, frozen=True):
     revenue: float
     frequency: float
     rate: float
 
 
-class MarginalGain(Document, frozen=True, kw_only=True):
+class MarginalGain(Document, frozen=True):
     added_sat: int
     gain_per_month_msat: int
     low_msat: int

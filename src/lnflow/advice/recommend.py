@@ -67,31 +67,12 @@ def recommend(case: Case, sources: Sequence[ChannelFacts], gain_msat: float | No
     """
     if case.channel is None and case.finding.channels:
         return _investigate(case, "The channels with this peer are closed: what was asked for speaks for a new one.")
-    match case.finding.problem:
-        case Problem.LIQUIDITY:
-            return _more_outbound(case, sources, gain_msat)
-        case Problem.SIZE:
-            return _larger(case)
-        case Problem.FEE:
-            return _price(case, covered_s)
-        case Problem.STALE_FEE:
-            return _investigate(
-                case,
-                "Senders still paid the old price within an hour after a raise: raise less often, in fewer steps.",
-            )
-        case Problem.OFFLINE:
-            return _make(
-                case,
-                "fix_uptime",
-                "The peer's link was down when it was asked for: look after the connection, or close and "
-                "open with a steadier peer.",
-            )
-        case Problem.SLOTS:
-            return _slots(case)
-        case Problem.UNATTRIBUTED:
-            return _investigate(case, _unattributed_text(case.finding))
-        case Problem.OTHER:
-            return _other(case)
+    problem = case.finding.problem
+    if problem is Problem.LIQUIDITY:
+        return _more_outbound(case, sources, gain_msat)
+    if problem is Problem.FEE:
+        return _price(case, covered_s)
+    return _OF_OTHERS[problem](case)
 
 
 def idle_sources(channels: Sequence[ChannelFacts]) -> list[ChannelFacts]:
@@ -200,6 +181,21 @@ def _price(case: Case, covered_s: float) -> Recommendation:
     )
 
 
+def _stale(case: Case) -> Recommendation:
+    return _investigate(
+        case, "Senders still paid the old price within an hour after a raise: raise less often, in fewer steps."
+    )
+
+
+def _uptime(case: Case) -> Recommendation:
+    return _make(
+        case,
+        "fix_uptime",
+        "The peer's link was down when it was asked for: look after the connection, or close and "
+        "open with a steadier peer.",
+    )
+
+
 def _slots(case: Case) -> Recommendation:
     finding = case.finding
     return _investigate(
@@ -220,15 +216,17 @@ _OTHER_TEXT = {
 }
 
 
-def _unattributed_text(finding: Finding) -> str:
-    if Cause.UNATTRIBUTED in finding.attempts_by_cause:
-        return (
+def _unattributed(case: Case) -> Recommendation:
+    if Cause.UNATTRIBUTED in case.finding.attempts_by_cause:
+        return _investigate(
+            case,
             "Core Lightning's code for these means any of six things, lack of balance being the most usual, and nobody "
-            "saw the channel when they came: keep lnflow running, best as a plugin."
+            "saw the channel when they came: keep lnflow running, best as a plugin.",
         )
-    return (
+    return _investigate(
+        case,
         "The channel's link was absent, and no stored uptime says whether the peer was offline: keep "
-        "'lnflow monitor' running, which records it."
+        "'lnflow monitor' running, which records it.",
     )
 
 
@@ -237,6 +235,16 @@ def _other(case: Case) -> Recommendation:
     cause = Cause(max(causes, key=lambda c: (causes[c], -c)))
     text = _OTHER_TEXT.get(cause, f"Refused as {cause.text}: the sender has to mend that, nothing is lost.")
     return _investigate(case, text)
+
+
+_OF_OTHERS = {
+    Problem.SIZE: _larger,
+    Problem.STALE_FEE: _stale,
+    Problem.OFFLINE: _uptime,
+    Problem.SLOTS: _slots,
+    Problem.UNATTRIBUTED: _unattributed,
+    Problem.OTHER: _other,
+}
 
 
 def _investigate(case: Case, text: str, evidence: Sequence[str] = ()) -> Recommendation:

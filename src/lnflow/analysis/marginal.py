@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from msgspec import Struct
 
 from lnflow.analysis.columns import Floats, Ints, summed, whole
 from lnflow.analysis.finding import Finding
@@ -17,16 +16,12 @@ from lnflow.domain.causes import Problem
 from lnflow.domain.time import MONTH_S
 
 STEPS_SAT = (1_000_000, 2_000_000, 5_000_000, 10_000_000, 20_000_000, 50_000_000, 100_000_000)
-_STEPS_MSAT = [step_sat * 1000 for step_sat in STEPS_SAT]
 _ALWAYS = 3  # so many steps are shown even where the first is enough
 
 
-class Gain(Struct, frozen=True, gc=False):
-    added_msat: int
-    gain_msat: int
-    """Within a month, of `added_msat` added once."""
-    low_msat: int
-    high_msat: int
+Curve = tuple[Sequence[int], Sequence[int], Sequence[int], Sequence[int]]
+"""Growing additions in sat, and what each would earn within a month in msat, with its range, low and high."""
+NO_CURVE: Curve = ((), (), (), ())
 
 
 class Gains:
@@ -69,7 +64,7 @@ class Gains:
         gain_msat: Floats = value_msat * np.minimum(1.0, served)
         return gain_msat
 
-    def curves(self) -> list[list[Gain]]:
+    def curves(self) -> list[Curve]:
         """Return the gain of growing additions, up to the first that serves everything; empty without a rate.
 
         Only missing balance has one, and only where there is enough evidence for a figure per month.
@@ -87,8 +82,10 @@ class Gains:
         )
         shown = np.where(expected > 0, self._shown(most), 0)
         return [
-            list(map(Gain, _STEPS_MSAT[:count], *steps))
-            for count, *steps in zip(shown.tolist(), *(column.tolist() for column in columns), strict=True)
+            (STEPS_SAT[:count], gain[:count], low_of[:count], high_of[:count])
+            for count, gain, low_of, high_of in zip(
+                shown.tolist(), *(column.tolist() for column in columns), strict=True
+            )
         ]
 
     def _shown(self, most: Floats) -> Ints:
