@@ -1,4 +1,4 @@
-"""What a batch does beside its attempts: which channels it proves, what final events alone may do, what is told twice."""
+"""What a batch does beside its attempts: which channels it proves, what final events may do, what is told twice."""
 
 from __future__ import annotations
 
