@@ -70,7 +70,7 @@ def test_refusals_of_unknown_amount_keep_no_other_try_from_standing_alone() -> N
 
 
 def test_they_come_in_order_of_their_first_try() -> None:
-    rows: list[Row] = [(SECOND_NS, 1 + n % 2, 1 + n // 2 % 2, None, R, U, 0) for n in range(12)]
+    rows: list[Row] = [(SECOND_NS, 2 - n % 2, 2 - n // 2 % 2, None, R, U, 0) for n in range(12)]
     blind, rest = set_blind_apart(columns_of(tries_of(rows)))
     assert [(w.first_ns - T0) // SECOND_NS for w in blind] == [1, 2, 3, 4]
     assert [w.refused for w in blind] == [3, 3, 3, 3]
