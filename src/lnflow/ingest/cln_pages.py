@@ -20,11 +20,13 @@ _REFUSED, _SETTLED, _NONE = int(Outcome.REFUSED), int(Outcome.SETTLED), int(Caus
 def page_facts(rows: Sequence[ForwardRow]) -> FactColumns:
     """Return what the rows say, each HTLC once.
 
-    Raises `NodeUnavailable` for a status or a short channel id that we do not understand.
+    Raises `NodeUnavailable` for a status, an amount or a short channel id that we do not understand.
     """
     try:
         in_scid = [scid_number(r.in_channel) for r in rows]
         out_scid = [0 if r.out_channel is None else scid_number(r.out_channel) for r in rows]
+        in_msat = [x if type(x := r.in_msat) is int else msat(x) for r in rows]
+        out_msat = [y if type(y := r.out_msat) is int else optional_msat(y) for r in rows]
     except ValueError:
         return _one_by_one(rows)  # which says where
     htlcs = [r.in_htlc_id for r in rows]
@@ -43,8 +45,8 @@ def page_facts(rows: Sequence[ForwardRow]) -> FactColumns:
         out_htlc_id=[r.out_htlc_id for r in rows],
         out_used=[int(scid != 0 and end != _REFUSED) for scid, end in zip(out_scid, outcomes, strict=True)],
         out_at_ns=[end_ns or at_ns or 0 for end_ns, at_ns in zip(resolved, arrived, strict=True)],
-        amount_in_msat=[x if type(x := r.in_msat) is int else msat(x) for r in rows],
-        amount_out_msat=[y if type(y := r.out_msat) is int else optional_msat(y) for r in rows],
+        amount_in_msat=in_msat,
+        amount_out_msat=out_msat,
         arrived_ns=arrived,
         resolved_ns=resolved,
         history_ns=[ns if end == _SETTLED else None for ns, end in zip(resolved, outcomes, strict=True)],

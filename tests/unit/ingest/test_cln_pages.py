@@ -80,7 +80,11 @@ def test_what_goes_to_the_store_is_plain_numbers(rows: list[ForwardRow]) -> None
 
 @pytest.mark.parametrize(
     ("changes", "told"),
-    [({"status": "lost"}, "row 7 has a status we do not know: 'lost'"), ({"out_channel": "7x"}, "row 7: '7x' is not")],
+    [
+        ({"status": "lost"}, "row 7 has a status we do not know: 'lost'"),
+        ({"out_channel": "7x"}, "row 7: '7x' is not"),
+        ({"out_msat": "manymsat"}, "row 7: invalid literal .* 'many'"),
+    ],
 )
 def test_a_row_that_we_do_not_understand_is_named(changes: dict[str, str], told: str) -> None:
     known = {"in_channel": "1x1x1", "in_msat": 1, "status": "offered", "received_time": Decimal(1), "in_htlc_id": 1}

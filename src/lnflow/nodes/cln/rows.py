@@ -25,9 +25,9 @@ def attempt_of(row: ForwardRow, cause: Cause | None = None, amount_out_msat: int
     outcome = outcome_of(row)
     refused = outcome is _REFUSED
     in_msat, out_msat = row.in_msat, row.out_msat
-    if type(in_msat) is not int or type(out_msat) is not int:  # this is the hot path of reading history
-        in_msat, out_msat = msat(in_msat), optional_msat(out_msat)
     try:
+        if type(in_msat) is not int or type(out_msat) is not int:  # this is the hot path of reading history
+            in_msat, out_msat = msat(in_msat), optional_msat(out_msat)
         in_scid = scid_number(row.in_channel)
         out_scid = 0 if row.out_channel is None else scid_number(row.out_channel)
     except ValueError as exc:
