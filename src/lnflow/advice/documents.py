@@ -108,7 +108,7 @@ class MarginalGain(Document, frozen=True):
     high_msat: int
 
 
-class Recommendation(Document, frozen=True, kw_only=True):
+class Recommendation(Document, frozen=True):
     type: Action
     channel: str | None
     amount_sat: int | None

@@ -26,7 +26,7 @@ _CAUSE_TEXT = [cause.text for cause in Cause]
 _MAX_HTLC_SHARE = 0.99  # of the capacity: the reserve of 1 % can never be sent
 
 
-class Case(Struct, frozen=True, kw_only=True, gc=False):
+class Case(Struct, frozen=True, gc=False):
     """A finding and where to act on it."""
 
     finding: Finding
@@ -48,15 +48,15 @@ def case_of(finding: Finding) -> Case:
         if len(candidates) > 1:
             asked_for = finding.attempts_by_channel
             channel = max(candidates, key=lambda c: (asked_for.get(c.channel_id, 0), -c.channel_id))
-        return Case(finding=finding, channel=channel, amount_sat=None)
+        return Case(finding, channel, None)
     if len(candidates) > 1:
         channel = max(candidates, key=lambda c: (c.remote_msat or 0, c.capacity_sat or 0, -c.channel_id))
     wanted_msat = max(finding.flow_msat, finding.largest_likely_msat)
     if channel is None or not wanted_msat:
-        return Case(finding=finding, channel=channel, amount_sat=None)
+        return Case(finding, channel, None)
     room_msat = channel.remote_msat
     amount_sat = -(-(wanted_msat if room_msat is None else min(wanted_msat, room_msat)) // 1000)
-    return Case(finding=finding, channel=channel, amount_sat=amount_sat)
+    return Case(finding, channel, amount_sat)
 
 
 def recommend(case: Case, sources: Sequence[ChannelFacts], gain_msat: float | None, covered_s: float) -> Recommendation:
@@ -268,17 +268,17 @@ def _make(
     finding, at = case.finding, case.channel
     mended = finding.per_month_msat if gain_msat is None else gain_msat
     return Recommendation(
-        type=action,
-        channel=scid_text(at.scid) if at is not None and at.scid is not None else None,
-        amount_sat=amount_sat,
-        max_ppm=max_ppm,
-        fee_ppm=fee_ppm,
-        max_htlc_msat=max_htlc_msat,
-        gain_per_month_msat=None if action == "investigate" else mended,
-        cost_msat=cost_msat,
-        confidence=finding.confidence,
-        text=text,
-        evidence=[*_counts(finding), *evidence],
+        action,
+        scid_text(at.scid) if at is not None and at.scid is not None else None,
+        amount_sat,
+        max_ppm,
+        fee_ppm,
+        max_htlc_msat,
+        None if action == "investigate" else mended,
+        cost_msat,
+        finding.confidence,
+        text,
+        [*_counts(finding), *evidence],
     )
 
 

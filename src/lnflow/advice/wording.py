@@ -13,7 +13,7 @@ def sats(msat: int | None) -> str:
     """
     if msat is None:
         return "–"
-    if abs(msat) >= 100_000:
+    if msat >= 100_000 or msat <= -100_000:
         return f"{round(msat / 1000):,}"
     text = f"{msat / 1000:.3f}" if abs(msat) < 1000 else f"{msat / 1000:.2f}"
     return text.rstrip("0").rstrip(".")
