@@ -65,7 +65,7 @@ class Selection(Struct, frozen=True, kw_only=True):
     top: int | None = None
 
     def matters(self, finding: Finding) -> bool:
-        return finding.attempts >= self.min_failures and finding.value.expected_msat >= self.min_missed_sat * 1000
+        return finding.attempts >= self.min_failures and finding.expected_msat >= self.min_missed_sat * 1000
 
     def choose(self, findings: Sequence[Finding]) -> list[Finding]:
         chosen = [f for f in findings if self.view is None or f.problem in VIEWS[self.view]]
@@ -172,14 +172,13 @@ _Figures = tuple[float, float, float, float, float, float]
 
 def _rounded(findings: Sequence[Finding]) -> Iterator[_Figures]:
     """Return of each finding its chance (0: none), failure rate, urgency and its three parts, as they are shown."""
-    parts = [f.urgency for f in findings]
     columns = (
         (4, [f.settle_chance or 0.0 for f in findings]),
         (4, [f.failure_rate for f in findings]),
-        (1, [part.total for part in parts]),
-        (1, [part.revenue for part in parts]),
-        (1, [part.frequency for part in parts]),
-        (1, [part.rate for part in parts]),
+        (1, [f.urgency for f in findings]),
+        (1, [f.revenue for f in findings]),
+        (1, [f.frequency for f in findings]),
+        (1, [f.rate for f in findings]),
     )
     return zip(*(rounded(np.array(column, float), digits) for digits, column in columns), strict=True)
 
@@ -221,9 +220,9 @@ def _opportunity(rank: int, case: Case, figures: _Figures, recommendation: Recom
         servable_demands=finding.servable,
         offered_fee_msat=finding.offered_fee_msat,
         settle_chance=None if finding.settle_chance is None else chance,
-        expected_missed_msat=finding.value.expected_msat,
-        low_msat=finding.value.low_msat,
-        high_msat=finding.value.high_msat,
+        expected_missed_msat=finding.expected_msat,
+        low_msat=finding.low_msat,
+        high_msat=finding.high_msat,
         per_month_msat=finding.per_month_msat,
         failure_rate=failure_rate,
         urgency=urgency,

@@ -91,7 +91,6 @@ def _listed(keys: Iterable[str | None]) -> str:
 
 
 def _layers(f: Finding) -> list[Layer]:
-    c = f.circumstances
     chance = f.settle_chance or 0.0
     settling = round(f.open_fee_msat * chance)
     return [
@@ -134,15 +133,15 @@ def _layers(f: Finding) -> list[Layer]:
             name="unseen parts",
             count=None,
             amount_msat=None,
-            fee_msat=round(settling * c.unseen),
-            rule=f"x {c.unseen:.3f}: who sends in equal parts stops when the first is refused",
+            fee_msat=round(settling * f.unseen),
+            rule=f"x {f.unseen:.3f}: who sends in equal parts stops when the first is refused",
         ),
         Layer(
             name="expected",
             count=None,
             amount_msat=None,
-            fee_msat=f.value.expected_msat,
-            rule=f"x {c.lasting:.3f}: the chance that the balance would have lasted",
+            fee_msat=f.expected_msat,
+            rule=f"x {f.lasting:.3f}: the chance that the balance would have lasted",
         ),
     ]
 
@@ -181,18 +180,17 @@ def _chance_row(size: int, groups: DemandGroups, chances: Chances) -> ChanceRow:
 
 
 def _formulas(facts: WindowFacts, f: Finding) -> list[str]:
-    c = f.circumstances
     chance = f.settle_chance or 0.0
     lines = [
-        f"expected = {sats(f.open_fee_msat)} sat x {chance:.3f} x {c.unseen:.3f} x {c.lasting:.3f}"
-        f" = {sats(f.value.expected_msat)} sat",
-        f"80 % range = {sats(f.value.low_msat)} to {sats(f.value.high_msat)} sat: luck of {f.servable} demands, the"
-        f" doubt of the chance, and {c.doubt:.2f} (standard deviation of the logarithm) for the model itself",
+        f"expected = {sats(f.open_fee_msat)} sat x {chance:.3f} x {f.unseen:.3f} x {f.lasting:.3f}"
+        f" = {sats(f.expected_msat)} sat",
+        f"80 % range = {sats(f.low_msat)} to {sats(f.high_msat)} sat: luck of {f.servable} demands, the"
+        f" doubt of the chance, and {f.doubt:.2f} (standard deviation of the logarithm) for the model itself",
     ]
     covered_s = facts.scope.coverage.covered_s
     if f.per_month_msat is not None:
         lines.append(
-            f"per month = {sats(f.value.expected_msat)} sat x 30 d / {covered_s / 86_400:.2f} d covered"
+            f"per month = {sats(f.expected_msat)} sat x 30 d / {covered_s / 86_400:.2f} d covered"
             f" = {sats(f.per_month_msat)} sat"
         )
     lines.append(

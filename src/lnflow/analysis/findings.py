@@ -15,7 +15,7 @@ from lnflow.analysis.month import per_month_msat
 from lnflow.analysis.peers import Peers
 from lnflow.analysis.problems import MODEL_DOUBT, UNCOVERED_DOUBT
 from lnflow.analysis.refusals import Refusals, sort_refusals
-from lnflow.analysis.valuation import OpenWishes, Surroundings, Value, value_findings
+from lnflow.analysis.valuation import Circumstances, OpenWishes, Value, value_findings
 from lnflow.domain.causes import Problem
 
 _MODEL_DOUBT = np.array([0.0, *(MODEL_DOUBT[problem] for problem in Problem)])
@@ -41,7 +41,7 @@ def find(facts: WindowFacts) -> Findings:
     peers = Peers(facts.channels)
     evidence = gather(facts, peers)
     refusals = sort_refusals(facts.demands, peers, evidence.chances)
-    surroundings = _surroundings(refusals, evidence, facts.scope.covered_share)
+    circumstances = _circumstances(refusals, evidence, facts.scope.covered_share)
     valued = np.flatnonzero(refusals.valued)
     values, total = value_findings(
         OpenWishes(
@@ -50,11 +50,11 @@ def find(facts: WindowFacts) -> Findings:
             fee_squares=refusals.groups.open_fee_squares[valued],
             chances=refusals.chances.taken(valued),
         ),
-        surroundings,
+        circumstances,
         evidence.chances.settled,
         evidence.chances.downstream,
     )
-    found = make_findings(refusals, peers, evidence, surroundings, values, facts.scope)
+    found = make_findings(refusals, peers, evidence, circumstances, values, facts.scope)
     return Findings(
         findings=tuple(found),
         refusals=refusals,
@@ -68,7 +68,7 @@ def find(facts: WindowFacts) -> Findings:
     )
 
 
-def _surroundings(refusals: Refusals, evidence: Evidence, covered_share: float) -> Surroundings:
+def _circumstances(refusals: Refusals, evidence: Evidence, covered_share: float) -> Circumstances:
     """Tell of each finding which parts were never shown, and what balance would have lacked."""
     groups, bins, peer = refusals.groups, refusals.bins, refusals.peer
     open_msat = bins.total(groups.open_msat * refusals.valued)
@@ -90,4 +90,4 @@ def _surroundings(refusals: Refusals, evidence: Evidence, covered_share: float) 
     # what was added for parts that nobody saw is in doubt by half of it
     uncovered = UNCOVERED_DOUBT * (1 - covered_share)
     doubt = np.sqrt(_MODEL_DOUBT[refusals.problem] ** 2 + uncovered**2 + (0.5 * np.log(unseen)) ** 2)
-    return Surroundings(unseen=unseen, lasting=lasting, doubt=doubt)
+    return Circumstances(unseen=unseen, lasting=lasting, doubt=doubt)

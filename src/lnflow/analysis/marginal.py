@@ -41,7 +41,7 @@ class Gains:
         self._wishes = groups.unserved[rows]
         # what came in parts at once needs room for a part only
         self._shown_msat = groups.open_part_msat[rows]
-        factor = np.array([f.circumstances.factor for f in findings], float)
+        factor = np.array([f.unseen * f.lasting for f in findings], float)
         scale = (factor * MONTH_S / covered_s)[self._finding]
         mean = refusals.chances.mean[rows]
         self._flow_msat = groups.open_msat[rows] * mean * scale
@@ -72,7 +72,7 @@ class Gains:
         steps = [self.of(np.full(len(self._findings), step_sat * 1000)) for step_sat in STEPS_SAT]
         # a size that pays little must not make more balance look worse than less
         most = np.maximum.accumulate(np.array(steps)).T
-        rows = [(f.value.expected_msat, f.value.low_msat, f.value.high_msat) for f in self._findings]
+        rows = [(f.expected_msat, f.low_msat, f.high_msat) for f in self._findings]
         expected, low, high = np.array(rows, np.int64).reshape(-1, 3).T
         share = np.maximum(expected, 1)
         columns = (
