@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Any, Literal
 
 import numpy as np
 from msgspec import Struct
@@ -18,7 +19,6 @@ from lnflow.advice.documents import (
     Opportunity,
     OpportunityChannel,
     ProblemName,
-    Recommendation,
     SettledDocument,
     TotalsDocument,
     UrgencyParts,
@@ -159,28 +159,47 @@ def opportunities_of(
     sources = idle_sources(facts.channels)
     cases = [case_of(finding) for finding in findings]
     brings = _brings(found, cases, covered_s) if covered_s else {}
-    opportunities = []
-    for rank, (case, figures) in enumerate(zip(cases, _rounded(findings), strict=True), first_rank):
-        gain_msat, curve = brings.get(case.finding.place, (None, NO_CURVE))
-        recommendation = recommend(case, sources, gain_msat, covered_s)
-        opportunities.append(_opportunity(rank, case, figures, recommendation, curve))
-    return opportunities
+    gains = [brings.get(finding.place, _NOTHING_KNOWN) for finding in findings]
+    some = [f.channels[0] if f.channels else None for f in findings]
+    figures = _rounded(findings)
+    columns: dict[str, Iterable[Any]] = {name: map(attrgetter(name), findings) for name in _AS_THEY_ARE}
+    columns |= {
+        "rank": range(first_rank, first_rank + len(findings)),
+        "peer_pubkey": [None if c is None else c.peer_pubkey for c in some],
+        "peer_alias": [None if c is None else c.peer_alias for c in some],
+        "channels": map(_channels, findings),
+        "cause": [PROBLEM_NAMES[f.problem] for f in findings],
+        "servable_demands": [f.servable for f in findings],
+        "settle_chance": [
+            None if f.settle_chance is None else chance
+            for f, chance in zip(findings, figures["settle_chance"], strict=True)
+        ],
+        "expected_missed_msat": [f.expected_msat for f in findings],
+        "failure_rate": figures["failure_rate"],
+        "urgency": figures["urgency"],
+        "urgency_parts": map(UrgencyParts, figures["revenue"], figures["frequency"], figures["rate"]),
+        "current_outbound_fee_ppm": [case.outbound_ppm for case in cases],
+        "marginal_gain": [list(map(MarginalGain, *curve)) for _, curve in gains],
+        "recommendation": [
+            recommend(case, sources, gain_msat, covered_s) for case, (gain_msat, _) in zip(cases, gains, strict=True)
+        ],
+    }
+    return list(map(Opportunity, *(columns[name] for name in Opportunity.__struct_fields__)))
 
 
-_Figures = tuple[float, float, float, float, float, float]
+_AS_THEY_ARE = (
+    "confidence", "attempts", "attempted_msat", "demands", "offered_fee_msat", "low_msat", "high_msat",
+    "per_month_msat",
+)  # fmt: skip
+"""Figures that a finding and its opportunity have in common."""
+_NOTHING_KNOWN: tuple[float | None, Curve] = (None, NO_CURVE)
+_DIGITS = {"settle_chance": 4, "failure_rate": 4, "urgency": 1, "revenue": 1, "frequency": 1, "rate": 1}
 
 
-def _rounded(findings: Sequence[Finding]) -> Iterator[_Figures]:
-    """Return of each finding its chance (0: none), failure rate, urgency and its three parts, as they are shown."""
-    columns = (
-        (4, [f.settle_chance or 0.0 for f in findings]),
-        (4, [f.failure_rate for f in findings]),
-        (1, [f.urgency for f in findings]),
-        (1, [f.revenue for f in findings]),
-        (1, [f.frequency for f in findings]),
-        (1, [f.rate for f in findings]),
-    )
-    return zip(*(rounded(np.array(column, float), digits) for digits, column in columns), strict=True)
+def _rounded(findings: Sequence[Finding]) -> dict[str, list[float]]:
+    """Return of all findings some figures as they are shown, 0 for a chance that is not known."""
+    columns = {name: [getattr(f, name) or 0.0 for f in findings] for name in _DIGITS}
+    return {name: rounded(np.array(column, float), _DIGITS[name]) for name, column in columns.items()}
 
 
 def _brings(found: Findings, cases: Sequence[Case], covered_s: float) -> dict[int, tuple[float, Curve]]:
@@ -192,42 +211,16 @@ def _brings(found: Findings, cases: Sequence[Case], covered_s: float) -> dict[in
     return dict(zip(places, zip(gains.of(added_msat).tolist(), gains.curves(), strict=True), strict=True))
 
 
-def _opportunity(rank: int, case: Case, figures: _Figures, recommendation: Recommendation, curve: Curve) -> Opportunity:
-    finding = case.finding
-    some = finding.channels[0] if finding.channels else None
+def _channels(finding: Finding) -> list[OpportunityChannel]:
     asked_for = finding.attempts_by_channel
-    chance, failure_rate, urgency, revenue, frequency, rate = figures
-    return Opportunity(
-        rank=rank,
-        peer_pubkey=some.peer_pubkey if some is not None else None,
-        peer_alias=some.peer_alias if some is not None else None,
-        channels=[
-            OpportunityChannel(
-                None if c.scid is None else scid_text(c.scid),
-                c.channel_point,
-                c.capacity_sat,
-                None if c.local_msat is None else c.local_msat // 1000,
-                asked_for.get(c.channel_id, 0),
-            )
-            for c in finding.channels
-            if not c.closed or c.channel_id in asked_for
-        ],
-        cause=PROBLEM_NAMES[finding.problem],
-        confidence=finding.confidence,
-        attempts=finding.attempts,
-        attempted_msat=finding.attempted_msat,
-        demands=finding.demands,
-        servable_demands=finding.servable,
-        offered_fee_msat=finding.offered_fee_msat,
-        settle_chance=None if finding.settle_chance is None else chance,
-        expected_missed_msat=finding.expected_msat,
-        low_msat=finding.low_msat,
-        high_msat=finding.high_msat,
-        per_month_msat=finding.per_month_msat,
-        failure_rate=failure_rate,
-        urgency=urgency,
-        urgency_parts=UrgencyParts(revenue, frequency, rate),
-        current_outbound_fee_ppm=case.outbound_ppm,
-        marginal_gain=list(map(MarginalGain, *curve)),
-        recommendation=recommendation,
-    )
+    return [
+        OpportunityChannel(
+            None if c.scid is None else scid_text(c.scid),
+            c.channel_point,
+            c.capacity_sat,
+            None if c.local_msat is None else c.local_msat // 1000,
+            asked_for.get(c.channel_id, 0),
+        )
+        for c in finding.channels
+        if not c.closed or c.channel_id in asked_for
+    ]

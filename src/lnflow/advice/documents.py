@@ -108,7 +108,7 @@ class MarginalGain(Document, frozen=True):
     high_msat: int
 
 
-class Recommendation(Document, frozen=True, kw_only=True):
+class Recommendation(Document, frozen=True):
     type: Action
     channel: str | None
     amount_sat: int | None
@@ -122,7 +122,7 @@ class Recommendation(Document, frozen=True, kw_only=True):
     evidence: list[str]
 
 
-class Opportunity(Document, frozen=True, kw_only=True):
+class Opportunity(Document, frozen=True):
     """What one peer's channels could not do for one reason, and what would mend it."""
 
     rank: int

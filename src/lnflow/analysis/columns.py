@@ -90,7 +90,9 @@ class Bins(Struct, frozen=True):
         order = np.argsort(pairs, kind="stable")
         starts = np.flatnonzero(np.diff(pairs[order], prepend=-1))
         pairs, sums = pairs[order[starts]], np.add.reduceat(counts[order], starts) if len(starts) else counts[:0]
-        result: list[dict[int, int]] = [{} for _ in self.starts]
-        for bin_, key, count in zip((pairs // width).tolist(), (pairs % width).tolist(), sums.tolist(), strict=True):
+        bins, own = pairs // width, pairs % width
+        begins = np.diff(bins, prepend=-1) > 0
+        result = [{key: count} for key, count in zip(own[begins].tolist(), sums[begins].tolist(), strict=True)]
+        for bin_, key, count in zip(*(x[~begins].tolist() for x in (bins, own, sums)), strict=True):
             result[bin_][key] = count
         return result
