@@ -7,23 +7,31 @@ Blocks are made when a period has ended, and again when something in it changed.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lnflow.domain.demand import PERIOD_NS
 from lnflow.store.blocks import DEMANDS, FAN_OUT, SERVED, Block, added, block_of, cover, from_bytes, parents, to_bytes
+from lnflow.store.columns import read_columns
 
+Ints = NDArray[np.int64]
 _KINDS = {0: DEMANDS, 1: SERVED}
 _DEMANDS, _SERVED = _KINDS
 
-# One demand in few values, since each takes SQLite and Python a fifth of a microsecond: what it is, then its amounts.
-_DEMAND = """SELECT out_chan * 4294967296 + cause * 16777216 + circumstance * 65536
-    + (coalesce(amount_class, -1) + 1) * 256 + oversize * 2 + (recovered_ns IS NULL),
-    attempts, attempted_msat, attempted_fee_msat, coalesce(amount_out_msat, 0),
-    max(0, coalesce(fee_msat - paid_msat, 0)), coalesce(part_msat, 0)
-  FROM demand WHERE node_id = ? AND first_ns >= ? AND first_ns < ?"""
+# One demand in few values, since each takes its time to be read: what it is, then its amounts.
+_DEMAND = (
+    "out_chan * 4294967296 + cause * 16777216 + circumstance * 65536"
+    " + (coalesce(amount_class, -1) + 1) * 256 + oversize * 2 + (recovered_ns IS NULL)",
+    "attempts",
+    "attempted_msat",
+    "attempted_fee_msat",
+    "coalesce(amount_out_msat, 0)",
+    "max(0, coalesce(fee_msat - paid_msat, 0))",
+    "coalesce(part_msat, 0)",
+)
+_SOME_DEMANDS = """FROM (SELECT * FROM demand WHERE node_id = ? AND first_ns >= ? AND first_ns < ?
+  ORDER BY first_ns LIMIT ? OFFSET ?)"""
 _AT_ONCE = 50_000  # demands in memory: a window without blocks may have millions
 _SERVED_SUMS = "chan, amount_class, sum(wishes), sum(arrived), sum(amount_msat), sum(part_msat), sum(arrived_msat)"
 
@@ -117,18 +125,17 @@ def _store(con: sqlite3.Connection, node_id: int, kind: int, level: int, number:
 
 
 def _demands_between(con: sqlite3.Connection, node_id: int, since_ns: int, until_ns: int) -> Block:
-    found = con.execute(_DEMAND, (node_id, since_ns, until_ns))
-    sums: list[tuple[int, Block]] = []
-    while rows := found.fetchmany(_AT_ONCE):
-        sums = [(1, added([*sums, (1, _demands_of(rows))], DEMANDS))]
-    return sums[0][1] if sums else block_of([], DEMANDS)
+    sums, read = block_of([], DEMANDS), 0
+    while True:
+        some = read_columns(con, _DEMAND, _SOME_DEMANDS, (node_id, since_ns, until_ns, _AT_ONCE, read))
+        sums = added([(1, sums), (1, _demands_of(*some))], DEMANDS)
+        if len(some[0]) < _AT_ONCE:
+            return sums
+        read += _AT_ONCE
 
 
-def _demands_of(rows: Sequence[tuple[int, ...]]) -> Block:
+def _demands_of(what: Ints, attempts: Ints, msat: Ints, fee_msat: Ints, amount: Ints, fee: Ints, part: Ints) -> Block:
     """Return single demands as a block in which keys are not sorted yet, nor once only."""
-    what, attempts, msat, fee_msat, amount, fee, part = (
-        np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, 7).T
-    )
     is_open = what & 1
     open_fee = fee * is_open
     columns = (
