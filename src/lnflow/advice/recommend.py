@@ -26,7 +26,7 @@ _CAUSE_TEXT = [cause.text for cause in Cause]
 _MAX_HTLC_SHARE = 0.99  # of the capacity: the reserve of 1 % can never be sent
 
 
-class Case(Struct, frozen=True, kw_only=True, gc=False):
+class Case(Struct, frozen=True, gc=False):
     """A finding and where to act on it."""
 
     finding: Finding
@@ -42,21 +42,17 @@ class Case(Struct, frozen=True, kw_only=True, gc=False):
 
 
 def case_of(finding: Finding) -> Case:
+    """Choose the channel; of equal ones the one that we have had for longest, as they come in that order."""
     candidates = [c for c in finding.channels if not c.closed]
-    channel = candidates[0] if candidates else None
     if finding.problem is not Problem.LIQUIDITY:
-        if len(candidates) > 1:
-            asked_for = finding.attempts_by_channel
-            channel = max(candidates, key=lambda c: (asked_for.get(c.channel_id, 0), -c.channel_id))
-        return Case(finding=finding, channel=channel, amount_sat=None)
-    if len(candidates) > 1:
-        channel = max(candidates, key=lambda c: (c.remote_msat or 0, c.capacity_sat or 0, -c.channel_id))
+        asked_for = finding.attempts_by_channel
+        return Case(finding, max(candidates, key=lambda c: asked_for.get(c.channel_id, 0), default=None), None)
+    channel = max(candidates, key=lambda c: (c.remote_msat or 0, c.capacity_sat or 0), default=None)
     wanted_msat = max(finding.flow_msat, finding.largest_likely_msat)
     if channel is None or not wanted_msat:
-        return Case(finding=finding, channel=channel, amount_sat=None)
+        return Case(finding, channel, None)
     room_msat = channel.remote_msat
-    amount_sat = -(-(wanted_msat if room_msat is None else min(wanted_msat, room_msat)) // 1000)
-    return Case(finding=finding, channel=channel, amount_sat=amount_sat)
+    return Case(finding, channel, -(-(wanted_msat if room_msat is None else min(wanted_msat, room_msat)) // 1000))
 
 
 def recommend(case: Case, sources: Sequence[ChannelFacts], gain_msat: float | None, covered_s: float) -> Recommendation:
@@ -290,8 +286,8 @@ def _counts(finding: Finding) -> list[str]:
     ]
     if finding.open_fee_msat and finding.settle_chance is not None:
         lines.append(
-            f"{sats(finding.open_fee_msat)} sat offered once per demand x {finding.settle_chance:.0%} chance to "
-            f"settle ({finding.settled} settled, {finding.downstream} failed downstream with this peer)"
+            f"{sats(finding.open_fee_msat)} sat offered once per demand x {round(finding.settle_chance * 100)}% chance "
+            f"to settle ({finding.settled} settled, {finding.downstream} failed downstream with this peer)"
         )
     return lines
 

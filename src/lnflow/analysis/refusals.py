@@ -71,7 +71,7 @@ def sort_refusals(demands: DemandGroups, peers: Peers, chances: SettleChances) -
     mean_msat = np.divide(groups.open_msat, groups.unserved, out=np.zeros(len(rows)), where=known)
     return Refusals(
         groups=groups,
-        bins=Bins(of_row, np.flatnonzero(np.diff(of_row, prepend=-1))),
+        bins=Bins(of_row, np.flatnonzero(np.diff(of_row, prepend=-1) > 0)),
         peer=peer[ours[np.sort(first)]],
         problem=problem[ours[np.sort(first)]],
         missed=missed,

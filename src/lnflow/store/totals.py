@@ -65,7 +65,7 @@ def added(parts: Sequence[Sums], keys: int) -> Sums:
         key = (key << _KEY_BITS) + rows[:, more]
     order = np.argsort(key, kind="stable")
     rows, key = rows.take(order, axis=0), key.take(order)
-    starts = np.flatnonzero(np.diff(key, prepend=-1))
+    starts = np.flatnonzero(np.diff(key, prepend=-1) > 0)
     values = rows[:, keys:]
     if int(np.abs(values).max()) * len(values) >= _TWO_63:  # exact sums as slow Python integers
         values = values.astype(object)
