@@ -60,8 +60,13 @@ def sort_refusals(demands: DemandGroups, peers: Peers, chances: SettleChances) -
     problem = problem_table()[demands.cause, demands.circumstance, demands.oversize, standing]
     peer = peers.of(demands.channel_id)
     ours = np.flatnonzero(problem != NO_PROBLEM)
-    _, first, found = np.unique(peer[ours] * _PROBLEMS + problem[ours], return_index=True, return_inverse=True)
-    of_row = np.argsort(np.argsort(first))[found]  # numbered in the order in which they are met
+    what = (peer * _PROBLEMS + problem)[ours]
+    met = np.full(len(peers) * _PROBLEMS, len(ours))
+    np.minimum.at(met, what, np.arange(len(ours)))
+    first = np.sort(met[met < len(ours)])
+    number = np.empty_like(met)
+    number[what[first]] = np.arange(len(first))  # in the order in which they are met
+    of_row = number[what]
     order = np.argsort(of_row, kind="stable")
     of_row = of_row[order]
     rows = ours[order]
@@ -72,8 +77,8 @@ def sort_refusals(demands: DemandGroups, peers: Peers, chances: SettleChances) -
     return Refusals(
         groups=groups,
         bins=Bins(of_row, np.flatnonzero(np.diff(of_row, prepend=-1) > 0)),
-        peer=peer[ours[np.sort(first)]],
-        problem=problem[ours[np.sort(first)]],
+        peer=peer[ours[first]],
+        problem=problem[ours[first]],
         missed=missed,
         valued=missed & (groups.open_fee_msat > 0),
         chances=chances.of(peer[rows], groups.amount_class, mean_msat),
