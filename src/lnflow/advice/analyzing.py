@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -31,7 +32,7 @@ from lnflow.analysis.columns import rounded
 from lnflow.analysis.facts import NodeFacts, RefusalTotal, Window, WindowFacts
 from lnflow.analysis.finding import Finding
 from lnflow.analysis.findings import Findings, find
-from lnflow.analysis.marginal import NO_CURVE, Curve, Gains
+from lnflow.analysis.marginal import Gains
 from lnflow.domain.causes import Cause, Problem
 from lnflow.domain.scid import scid_text
 from lnflow.domain.time import iso_utc
@@ -158,8 +159,7 @@ def opportunities_of(
     covered_s = facts.scope.coverage.covered_s
     sources = idle_sources(facts.channels)
     cases = [case_of(finding) for finding in findings]
-    brings = _brings(found, cases, covered_s) if covered_s else {}
-    gains = [brings.get(finding.place, _NOTHING_KNOWN) for finding in findings]
+    gains, curves = _brings(found, cases, covered_s) if covered_s else ({}, {})
     some = [f.channels[0] if f.channels else None for f in findings]
     figures = _rounded(findings)
     columns: dict[str, Iterable[Any]] = {name: map(attrgetter(name), findings) for name in _AS_THEY_ARE}
@@ -179,10 +179,8 @@ def opportunities_of(
         "urgency": figures["urgency"],
         "urgency_parts": map(UrgencyParts, figures["revenue"], figures["frequency"], figures["rate"]),
         "current_outbound_fee_ppm": [case.outbound_ppm for case in cases],
-        "marginal_gain": [list(map(MarginalGain, *curve)) for _, curve in gains],
-        "recommendation": [
-            recommend(case, sources, gain_msat, covered_s) for case, (gain_msat, _) in zip(cases, gains, strict=True)
-        ],
+        "marginal_gain": [curves.get(f.place, []) for f in findings],
+        "recommendation": [recommend(case, sources, gains.get(case.finding.place), covered_s) for case in cases],
     }
     return list(map(Opportunity, *(columns[name] for name in Opportunity.__struct_fields__)))
 
@@ -192,7 +190,6 @@ _AS_THEY_ARE = (
     "per_month_msat",
 )  # fmt: skip
 """Figures that a finding and its opportunity have in common."""
-_NOTHING_KNOWN: tuple[float | None, Curve] = (None, NO_CURVE)
 _DIGITS = {"settle_chance": 4, "failure_rate": 4, "urgency": 1, "revenue": 1, "frequency": 1, "rate": 1}
 
 
@@ -202,13 +199,20 @@ def _rounded(findings: Sequence[Finding]) -> dict[str, list[float]]:
     return {name: rounded(np.array(column, float), _DIGITS[name]) for name, column in columns.items()}
 
 
-def _brings(found: Findings, cases: Sequence[Case], covered_s: float) -> dict[int, tuple[float, Curve]]:
+def _brings(
+    found: Findings, cases: Sequence[Case], covered_s: float
+) -> tuple[dict[int, float], dict[int, list[MarginalGain]]]:
     """Return, by the places of findings that lack balance, what its amount would earn, and what others would."""
     short = [case for case in cases if case.finding.problem is Problem.LIQUIDITY]
     gains = Gains(found.refusals, [case.finding for case in short], covered_s)
     added_msat = np.array([(case.amount_sat or 0) * 1000 for case in short], np.int64)
-    places = (case.finding.place for case in short)
-    return dict(zip(places, zip(gains.of(added_msat).tolist(), gains.curves(), strict=True), strict=True))
+    places = [case.finding.place for case in short]
+    curves = gains.curves()
+    steps = map(MarginalGain, curves.added_sat, curves.gain_msat, curves.low_msat, curves.high_msat)
+    return (
+        dict(zip(places, gains.of(added_msat).tolist(), strict=True)),
+        {place: list(islice(steps, count)) for place, count in zip(places, curves.steps, strict=True)},
+    )
 
 
 def _channels(finding: Finding) -> list[OpportunityChannel]:
