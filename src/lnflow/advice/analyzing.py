@@ -161,7 +161,7 @@ def opportunities_of(
     cases = [case_of(finding) for finding in findings]
     gains, curves = _brings(found, cases, covered_s) if covered_s else ({}, {})
     some = [f.channels[0] if f.channels else None for f in findings]
-    figures = _rounded(findings)
+    figures = _rounded(found, findings)
     columns: dict[str, Iterable[Any]] = {name: map(attrgetter(name), findings) for name in _AS_THEY_ARE}
     columns |= {
         "rank": range(first_rank, first_rank + len(findings)),
@@ -176,7 +176,7 @@ def opportunities_of(
         ],
         "expected_missed_msat": [f.expected_msat for f in findings],
         "failure_rate": figures["failure_rate"],
-        "urgency": figures["urgency"],
+        "urgency": figures["total"],
         "urgency_parts": map(UrgencyParts, figures["revenue"], figures["frequency"], figures["rate"]),
         "current_outbound_fee_ppm": [case.outbound_ppm for case in cases],
         "marginal_gain": [curves.get(f.place, []) for f in findings],
@@ -190,13 +190,17 @@ _AS_THEY_ARE = (
     "per_month_msat",
 )  # fmt: skip
 """Figures that a finding and its opportunity have in common."""
-_DIGITS = {"settle_chance": 4, "failure_rate": 4, "urgency": 1, "revenue": 1, "frequency": 1, "rate": 1}
 
 
-def _rounded(findings: Sequence[Finding]) -> dict[str, list[float]]:
+def _rounded(found: Findings, findings: Sequence[Finding]) -> dict[str, list[float]]:
     """Return of all findings some figures as they are shown, 0 for a chance that is not known."""
-    columns = {name: [getattr(f, name) or 0.0 for f in findings] for name in _DIGITS}
-    return {name: rounded(np.array(column, float), _DIGITS[name]) for name, column in columns.items()}
+    places = np.array([f.place for f in findings], np.int64)
+    parts = ("total", "revenue", "frequency", "rate")
+    return {
+        "settle_chance": rounded(np.array([f.settle_chance or 0.0 for f in findings], float), 4),
+        "failure_rate": rounded(np.array([f.failure_rate for f in findings], float), 4),
+        **{part: rounded(getattr(found.urgency, part)[places], 1) for part in parts},
+    }
 
 
 def _brings(
@@ -204,7 +208,7 @@ def _brings(
 ) -> tuple[dict[int, float], dict[int, list[MarginalGain]]]:
     """Return, by the places of findings that lack balance, what its amount would earn, and what others would."""
     short = [case for case in cases if case.finding.problem is Problem.LIQUIDITY]
-    gains = Gains(found.refusals, [case.finding for case in short], covered_s)
+    gains = Gains(found, [case.finding for case in short], covered_s)
     added_msat = np.array([(case.amount_sat or 0) * 1000 for case in short], np.int64)
     places = [case.finding.place for case in short]
     curves = gains.curves()

@@ -17,7 +17,7 @@ from lnflow.analysis.month import per_month_msat
 from lnflow.analysis.peers import Peers
 from lnflow.analysis.problems import PROBLEM_CONFIDENCE, problem_of, standing_of
 from lnflow.analysis.refusals import Refusals
-from lnflow.analysis.urgency import urgencies
+from lnflow.analysis.urgency import Urgencies, urgencies
 from lnflow.analysis.valuation import Circumstances, Values
 from lnflow.domain.causes import Circumstance, Problem
 from lnflow.domain.channel import ChannelFacts
@@ -70,16 +70,7 @@ class Finding(Struct, frozen=True, gc=False):
     low_msat: int
     high_msat: int
     per_month_msat: int | None
-    unseen: float
-    """What all its wishes have in common (see `valuation.Circumstances`), as `lasting` and `doubt`."""
-    lasting: float
-    doubt: float
     failure_rate: float
-    urgency: float
-    """The sum of its parts: revenue, frequency and rate."""
-    revenue: float
-    frequency: float
-    rate: float
     confidence: float
 
     def holds(self, wish: WishFacts) -> bool:
@@ -91,17 +82,15 @@ class Finding(Struct, frozen=True, gc=False):
 
 def make_findings(
     refusals: Refusals, peers: Peers, evidence: Evidence, circumstances: Circumstances, values: Values, scope: Scope
-) -> list[Finding]:
-    """Return the findings that the refusals make, the most valuable first; circumstances and values go by place."""
+) -> tuple[list[Finding], Urgencies]:
+    """Return the findings that the refusals make, the most valuable first, and their urgencies, by place like all."""
     numbers = _numbers(refusals, evidence, circumstances)
     unserved = numbers["unserved"]
     urgency = urgencies(values.expected_msat / 1000, unserved, numbers["failure_rate"])
     order = np.lexsort((refusals.problem, -numbers["attempts"], -urgency.total, -values.expected_msat))
     places: list[int] = order.tolist()
-    numbers["urgency"] = urgency.total
-    for more in (values, circumstances, urgency):
-        numbers |= structs.asdict(more)
-    columns: dict[str, Sequence[Any]] = {name: column[order].tolist() for name, column in numbers.items()}
+    numbers |= structs.asdict(values)
+    columns: dict[str, Sequence[Any]] = {name: column.take(order).tolist() for name, column in numbers.items()}
     columns["settle_chance"] = [
         chance if fee_msat else None
         for chance, fee_msat in zip(columns["settle_chance"], columns["open_fee_msat"], strict=True)
@@ -123,7 +112,7 @@ def make_findings(
     ]
     confidence = _CONFIDENCE[refusals.problem] * unserved / (unserved + _EVIDENCE_HALF) * certainty
     columns["confidence"] = rounded(confidence[order], 3)
-    return list(map(Finding, *(columns[name] for name in Finding.__struct_fields__)))
+    return list(map(Finding, *(columns[name] for name in Finding.__struct_fields__))), urgency
 
 
 def _numbers(refusals: Refusals, evidence: Evidence, circumstances: Circumstances) -> dict[str, NDArray[Any]]:

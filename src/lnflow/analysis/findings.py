@@ -15,6 +15,7 @@ from lnflow.analysis.month import per_month_msat
 from lnflow.analysis.peers import Peers
 from lnflow.analysis.problems import MODEL_DOUBT, UNCOVERED_DOUBT
 from lnflow.analysis.refusals import Refusals, sort_refusals
+from lnflow.analysis.urgency import Urgencies
 from lnflow.analysis.valuation import Circumstances, OpenWishes, Value, value_findings
 from lnflow.domain.causes import Problem
 
@@ -26,7 +27,9 @@ class Findings(Struct, frozen=True, kw_only=True):
 
     findings: tuple[Finding, ...]
     refusals: Refusals
-    """What they are made of, by their places."""
+    """What they are made of, by their places; `circumstances` and `urgency` too."""
+    circumstances: Circumstances
+    urgency: Urgencies
     total: Value
     per_month_msat: int | None
     naive_msat: int
@@ -54,10 +57,12 @@ def find(facts: WindowFacts) -> Findings:
         evidence.chances.settled,
         evidence.chances.downstream,
     )
-    found = make_findings(refusals, peers, evidence, circumstances, values, facts.scope)
+    found, urgency = make_findings(refusals, peers, evidence, circumstances, values, facts.scope)
     return Findings(
         findings=tuple(found),
         refusals=refusals,
+        circumstances=circumstances,
+        urgency=urgency,
         total=total,
         per_month_msat=per_month_msat(
             total.expected_msat, facts.scope.coverage.covered_s, sum(f.servable for f in found)

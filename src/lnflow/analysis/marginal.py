@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from lnflow.analysis.columns import Floats, Ints, summed, whole
 from lnflow.analysis.finding import Finding
-from lnflow.analysis.refusals import Refusals
+from lnflow.analysis.findings import Findings
 from lnflow.domain.causes import Problem
 from lnflow.domain.time import MONTH_S
 
@@ -37,10 +37,11 @@ class Gains:
     `covered_s` is above 0: where nothing was covered there is no rate to extrapolate.
     """
 
-    def __init__(self, refusals: Refusals, findings: Sequence[Finding], covered_s: float) -> None:
+    def __init__(self, found: Findings, findings: Sequence[Finding], covered_s: float) -> None:
         self._findings = findings
+        refusals, places = found.refusals, np.array([f.place for f in findings], np.int64)
         index = np.full(len(refusals), -1)
-        index[[f.place for f in findings]] = np.arange(len(findings))
+        index[places] = np.arange(len(findings))
         own = index[refusals.bins.of_row]
         groups = refusals.groups
         rows = np.flatnonzero((own >= 0) & refusals.valued & (groups.unserved > 0))
@@ -48,8 +49,7 @@ class Gains:
         self._wishes = groups.unserved[rows]
         # what came in parts at once needs room for a part only
         self._shown_msat = groups.open_part_msat[rows]
-        factor = np.array([f.unseen * f.lasting for f in findings], float)
-        scale = (factor * MONTH_S / covered_s)[self._finding]
+        scale = (found.circumstances.factor[places] * MONTH_S / covered_s)[self._finding]
         mean = refusals.chances.mean[rows]
         self._flow_msat = groups.open_msat[rows] * mean * scale
         self._value_msat = groups.open_fee_msat[rows] * mean * scale

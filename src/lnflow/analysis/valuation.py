@@ -46,6 +46,10 @@ class Circumstances(Struct, frozen=True, kw_only=True):
     def factor(self) -> Floats:
         return self.unseen * self.lasting
 
+    def of(self, place: int) -> tuple[float, float, float]:
+        """Return `unseen`, `lasting` and `doubt` of one finding."""
+        return float(self.unseen[place]), float(self.lasting[place]), float(self.doubt[place])
+
 
 class Value(Struct, frozen=True, gc=False):
     """Of all findings together, in msat; `low` and `high` bound the middle 80 %."""

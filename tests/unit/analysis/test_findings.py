@@ -158,7 +158,7 @@ def test_figures_hang_together(groups: list[DemandGroup], passed: list[EndGroup]
     for f in found.findings:
         assert 0 <= f.low_msat <= f.expected_msat <= f.high_msat
         assert 0 <= f.failure_rate <= 1
-        assert 0 <= f.urgency <= 100
+        assert 0 <= found.urgency.total[f.place] <= 100
     assert sum(f.attempts for f in found.findings) + found.noise_attempts == sum(g.attempts for g in groups)
     assert len({(f.channels, f.problem) for f in found.findings}) == len(found.findings)
 
