@@ -45,11 +45,11 @@ class Refusals(Struct, frozen=True, kw_only=True):
         Exact for a single one, else the bound of the class (above all: twice the mean).
         """
         g = self.groups
-        unserved = np.maximum(g.unserved, 1)
-        mean, rest = np.divmod(g.open_msat, unserved)
-        twice_the_mean = 2 * mean + 2 * rest // unserved
         bound = np.array([*AMOUNT_BOUNDS_MSAT, _NO_BOUND])[g.amount_class]
-        bound = np.where(g.amount_class < len(AMOUNT_BOUNDS_MSAT), bound, twice_the_mean)
+        above = np.flatnonzero(g.amount_class == len(AMOUNT_BOUNDS_MSAT))
+        unserved = np.maximum(g.unserved[above], 1)
+        mean, rest = np.divmod(g.open_msat[above], unserved)
+        bound[above] = 2 * mean + 2 * rest // unserved
         largest = np.where(g.unserved > 1, np.minimum(g.open_msat, bound), g.open_msat)
         return np.where((g.amount_class == UNKNOWN) | (g.unserved <= 0), 0, largest)
 

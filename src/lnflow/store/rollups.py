@@ -64,16 +64,16 @@ def shares_of_new(columns: Columns, accounted_ns: Column) -> Ints:
 
 def shares_read(con: sqlite3.Connection, where: str, parts: Iterable[tuple[int, Sequence[int]]]) -> Ints:
     """Return `shares_of` column by column, without their hours (0); parts are signs with the parameters of `where`."""
-    found = [np.zeros((4, 0), np.int64)]
+    found = [np.zeros((_SHARE_COLUMNS, 0), np.int64)]
+    source = f"FROM attempt a WHERE a.twin IS NULL AND ({where})"
     for sign, params in parts:
-        source = f"FROM attempt a WHERE a.twin IS NULL AND ({where})"
-        found.append(read_columns(con, (f"{sign:d}", *_SHARE_IN_BRIEF), source, params))
-    sign_of, what, amount_in, amount_out = np.concatenate(found, axis=1)
-    columns = np.zeros((_SHARE_COLUMNS, len(what)), np.int64)
-    columns[0], columns[2], columns[3] = sign_of, what >> 36, what >> 12 & 0xFFFFFF
-    columns[4], columns[5], columns[6] = what >> 9 & 7, what >> 1 & 0xFF, what & 1
-    columns[7:] = _amounts(amount_in, amount_out)
-    return columns
+        what, amount_in, amount_out = read_columns(con, _SHARE_IN_BRIEF, source, params)
+        columns = np.zeros((_SHARE_COLUMNS, len(what)), np.int64)
+        columns[0], columns[2], columns[3] = sign, what >> 36, what >> 12 & 0xFFFFFF
+        columns[4], columns[5], columns[6] = what >> 9 & 7, what >> 1 & 0xFF, what & 1
+        columns[7:] = _amounts(amount_in, amount_out)
+        found.append(columns)
+    return np.concatenate(found, axis=1)
 
 
 def _amounts(amount_in: Ints, amount_out: Ints) -> tuple[Ints, Ints, Ints]:
