@@ -17,4 +17,5 @@ def read_columns(
 ) -> NDArray[np.int64]:
     """Return what some expressions of SQL, none of them null, are in the rows of a source: `FROM … WHERE …`."""
     texts = con.execute(f"SELECT {', '.join(f'group_concat({c})' for c in columns)} {source}", params).fetchone()
-    return np.array([np.fromstring(text or "", np.int64, sep=",") for text in texts])
+    numbers = np.fromstring("" if texts[0] is None else ",".join(texts), np.int64, sep=",")
+    return numbers.reshape(len(columns), -1)

@@ -30,13 +30,13 @@ _SHARE_COLUMNS = 10
 _SHARE = f"""a.accounted_ns / {HOUR_NS}, a.in_chan, a.out_chan, a.outcome, a.cause, a.live,
   coalesce(a.amount_in_msat, 0), coalesce(a.amount_out_msat, 0),
   max(coalesce(a.amount_in_msat - a.amount_out_msat, 0), 0)"""
+_NOT_KNOWN = -1
 _SHARE_IN_BRIEF = (  # in few values, since each takes its time to be read
     "(a.in_chan << 36) + (a.out_chan << 12) + (a.outcome << 9) + (a.cause << 1) + a.live",
-    "coalesce(a.amount_in_msat, -1)",
-    "coalesce(a.amount_out_msat, -1)",
+    f"coalesce(a.amount_in_msat, {_NOT_KNOWN})",
+    f"coalesce(a.amount_out_msat, {_NOT_KNOWN})",
 )
 _WHOLE = (IN_CHAN, OUT_CHAN, OUTCOME, CAUSE, LIVE)
-_NOT_KNOWN = -1
 _TWO_63 = 1 << 63
 _MOST_CODE = 1 << 62
 

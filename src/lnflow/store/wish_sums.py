@@ -44,13 +44,13 @@ def load_demands(con: sqlite3.Connection, node_id: int, since_ns: int, until_ns:
     through = _through(con, node_id)
     first, last = (min(round(at_ns / PERIOD_NS), through) for at_ns in (since_ns, until_ns))
     if first >= last:
-        return added([(1, _demands_between(con, node_id, since_ns, until_ns))], DEMANDS)
+        return added(_demands_between(con, node_id, since_ns, until_ns), DEMANDS)
     parts = _blocks(con, node_id, _DEMANDS, first, last)
     for sign, at_ns, whole_ns in ((1, since_ns, first * PERIOD_NS), (-1, until_ns, last * PERIOD_NS)):
         if at_ns < whole_ns:
-            parts.append((sign, _demands_between(con, node_id, at_ns, whole_ns)))
+            parts += _demands_between(con, node_id, at_ns, whole_ns, sign)
         elif at_ns > whole_ns:
-            parts.append((-sign, _demands_between(con, node_id, whole_ns, at_ns)))
+            parts += _demands_between(con, node_id, whole_ns, at_ns, -sign)
     return added(parts, DEMANDS)
 
 
@@ -80,7 +80,7 @@ def extend_blocks(con: sqlite3.Connection, node_id: int, before_ns: int) -> None
     con.execute("DELETE FROM wish_block WHERE node_id = ? AND (number + 1) << 2 * level > ?", (node_id, first))
     for period in range(first, last):
         start_ns, end_ns = period * PERIOD_NS, (period + 1) * PERIOD_NS
-        _store(con, node_id, _DEMANDS, 0, period, _demands_between(con, node_id, start_ns, end_ns))
+        _store(con, node_id, _DEMANDS, 0, period, added(_demands_between(con, node_id, start_ns, end_ns), DEMANDS))
         _store(con, node_id, _SERVED, 0, period, _served_between(con, node_id, period, period + 1))
     for level, number in parents(first, last):
         for kind, columns in _KINDS.items():
@@ -124,13 +124,18 @@ def _store(con: sqlite3.Connection, node_id: int, kind: int, level: int, number:
         con.execute("INSERT INTO wish_block VALUES (?, ?, ?, ?, ?)", (node_id, kind, level, number, stored))
 
 
-def _demands_between(con: sqlite3.Connection, node_id: int, since_ns: int, until_ns: int) -> Block:
-    sums, read = block_of([], DEMANDS), 0
+def _demands_between(
+    con: sqlite3.Connection, node_id: int, since_ns: int, until_ns: int, sign: int = 1
+) -> list[tuple[int, Block]]:
+    """Return parts that add up to the demands of a time, each to be added or taken off."""
+    parts: list[tuple[int, Block]] = []
+    read = 0
     while True:
         some = read_columns(con, _DEMAND, _SOME_DEMANDS, (node_id, since_ns, until_ns, _AT_ONCE, read))
-        sums = added([(1, sums), (1, _demands_of(*some))], DEMANDS)
+        parts.append((sign, _demands_of(*some)))
         if len(some[0]) < _AT_ONCE:
-            return sums
+            return parts
+        parts = [(sign, added([(1, block) for _, block in parts], DEMANDS))]
         read += _AT_ONCE
 
 
