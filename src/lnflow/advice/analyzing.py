@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from operator import attrgetter
+from typing import Any, Literal
 
 import numpy as np
 from msgspec import Struct
@@ -18,7 +20,6 @@ from lnflow.advice.documents import (
     Opportunity,
     OpportunityChannel,
     ProblemName,
-    Recommendation,
     SettledDocument,
     TotalsDocument,
     UrgencyParts,
@@ -31,7 +32,7 @@ from lnflow.analysis.columns import rounded
 from lnflow.analysis.facts import NodeFacts, RefusalTotal, Window, WindowFacts
 from lnflow.analysis.finding import Finding
 from lnflow.analysis.findings import Findings, find
-from lnflow.analysis.marginal import NO_CURVE, Curve, Gains
+from lnflow.analysis.marginal import Gains
 from lnflow.domain.causes import Cause, Problem
 from lnflow.domain.scid import scid_text
 from lnflow.domain.time import iso_utc
@@ -65,7 +66,7 @@ class Selection(Struct, frozen=True, kw_only=True):
     top: int | None = None
 
     def matters(self, finding: Finding) -> bool:
-        return finding.attempts >= self.min_failures and finding.value.expected_msat >= self.min_missed_sat * 1000
+        return finding.attempts >= self.min_failures and finding.expected_msat >= self.min_missed_sat * 1000
 
     def choose(self, findings: Sequence[Finding]) -> list[Finding]:
         chosen = [f for f in findings if self.view is None or f.problem in VIEWS[self.view]]
@@ -158,77 +159,76 @@ def opportunities_of(
     covered_s = facts.scope.coverage.covered_s
     sources = idle_sources(facts.channels)
     cases = [case_of(finding) for finding in findings]
-    brings = _brings(found, cases, covered_s) if covered_s else {}
-    opportunities = []
-    for rank, (case, figures) in enumerate(zip(cases, _rounded(findings), strict=True), first_rank):
-        gain_msat, curve = brings.get(case.finding.place, (None, NO_CURVE))
-        recommendation = recommend(case, sources, gain_msat, covered_s)
-        opportunities.append(_opportunity(rank, case, figures, recommendation, curve))
-    return opportunities
+    gains, curves = _brings(found, cases, covered_s) if covered_s else ({}, {})
+    some = [f.channels[0] if f.channels else None for f in findings]
+    figures = _rounded(found, findings)
+    columns: dict[str, Iterable[Any]] = {name: map(attrgetter(name), findings) for name in _AS_THEY_ARE}
+    columns |= {
+        "rank": range(first_rank, first_rank + len(findings)),
+        "peer_pubkey": [None if c is None else c.peer_pubkey for c in some],
+        "peer_alias": [None if c is None else c.peer_alias for c in some],
+        "channels": map(_channels, findings),
+        "cause": [PROBLEM_NAMES[f.problem] for f in findings],
+        "servable_demands": [f.servable for f in findings],
+        "settle_chance": [
+            None if f.settle_chance is None else chance
+            for f, chance in zip(findings, figures["settle_chance"], strict=True)
+        ],
+        "expected_missed_msat": [f.expected_msat for f in findings],
+        "failure_rate": figures["failure_rate"],
+        "urgency": figures["total"],
+        "urgency_parts": map(UrgencyParts, figures["revenue"], figures["frequency"], figures["rate"]),
+        "current_outbound_fee_ppm": [case.outbound_ppm for case in cases],
+        "marginal_gain": [curves.get(f.place, []) for f in findings],
+        "recommendation": [recommend(case, sources, gains.get(case.finding.place), covered_s) for case in cases],
+    }
+    return list(map(Opportunity, *(columns[name] for name in Opportunity.__struct_fields__)))
 
 
-_Figures = tuple[float, float, float, float, float, float]
+_AS_THEY_ARE = (
+    "confidence", "attempts", "attempted_msat", "demands", "offered_fee_msat", "low_msat", "high_msat",
+    "per_month_msat",
+)  # fmt: skip
+"""Figures that a finding and its opportunity have in common."""
 
 
-def _rounded(findings: Sequence[Finding]) -> Iterator[_Figures]:
-    """Return of each finding its chance (0: none), failure rate, urgency and its three parts, as they are shown."""
-    parts = [f.urgency for f in findings]
-    columns = (
-        (4, [f.settle_chance or 0.0 for f in findings]),
-        (4, [f.failure_rate for f in findings]),
-        (1, [part.total for part in parts]),
-        (1, [part.revenue for part in parts]),
-        (1, [part.frequency for part in parts]),
-        (1, [part.rate for part in parts]),
-    )
-    return zip(*(rounded(np.array(column, float), digits) for digits, column in columns), strict=True)
+def _rounded(found: Findings, findings: Sequence[Finding]) -> dict[str, list[float]]:
+    """Return of all findings some figures as they are shown, 0 for a chance that is not known."""
+    places = np.array([f.place for f in findings], np.int64)
+    parts = ("total", "revenue", "frequency", "rate")
+    return {
+        "settle_chance": rounded(np.array([f.settle_chance or 0.0 for f in findings], float), 4),
+        "failure_rate": rounded(np.array([f.failure_rate for f in findings], float), 4),
+        **{part: rounded(getattr(found.urgency, part)[places], 1) for part in parts},
+    }
 
 
-def _brings(found: Findings, cases: Sequence[Case], covered_s: float) -> dict[int, tuple[float, Curve]]:
+def _brings(
+    found: Findings, cases: Sequence[Case], covered_s: float
+) -> tuple[dict[int, float], dict[int, list[MarginalGain]]]:
     """Return, by the places of findings that lack balance, what its amount would earn, and what others would."""
     short = [case for case in cases if case.finding.problem is Problem.LIQUIDITY]
-    gains = Gains(found.refusals, [case.finding for case in short], covered_s)
+    gains = Gains(found, [case.finding for case in short], covered_s)
     added_msat = np.array([(case.amount_sat or 0) * 1000 for case in short], np.int64)
-    places = (case.finding.place for case in short)
-    return dict(zip(places, zip(gains.of(added_msat).tolist(), gains.curves(), strict=True), strict=True))
-
-
-def _opportunity(rank: int, case: Case, figures: _Figures, recommendation: Recommendation, curve: Curve) -> Opportunity:
-    finding = case.finding
-    some = finding.channels[0] if finding.channels else None
-    asked_for = finding.attempts_by_channel
-    chance, failure_rate, urgency, revenue, frequency, rate = figures
-    return Opportunity(
-        rank=rank,
-        peer_pubkey=some.peer_pubkey if some is not None else None,
-        peer_alias=some.peer_alias if some is not None else None,
-        channels=[
-            OpportunityChannel(
-                None if c.scid is None else scid_text(c.scid),
-                c.channel_point,
-                c.capacity_sat,
-                None if c.local_msat is None else c.local_msat // 1000,
-                asked_for.get(c.channel_id, 0),
-            )
-            for c in finding.channels
-            if not c.closed or c.channel_id in asked_for
-        ],
-        cause=PROBLEM_NAMES[finding.problem],
-        confidence=finding.confidence,
-        attempts=finding.attempts,
-        attempted_msat=finding.attempted_msat,
-        demands=finding.demands,
-        servable_demands=finding.servable,
-        offered_fee_msat=finding.offered_fee_msat,
-        settle_chance=None if finding.settle_chance is None else chance,
-        expected_missed_msat=finding.value.expected_msat,
-        low_msat=finding.value.low_msat,
-        high_msat=finding.value.high_msat,
-        per_month_msat=finding.per_month_msat,
-        failure_rate=failure_rate,
-        urgency=urgency,
-        urgency_parts=UrgencyParts(revenue, frequency, rate),
-        current_outbound_fee_ppm=case.outbound_ppm,
-        marginal_gain=list(map(MarginalGain, *curve)),
-        recommendation=recommendation,
+    places = [case.finding.place for case in short]
+    curves = gains.curves()
+    steps = map(MarginalGain, curves.added_sat, curves.gain_msat, curves.low_msat, curves.high_msat)
+    return (
+        dict(zip(places, gains.of(added_msat).tolist(), strict=True)),
+        {place: list(islice(steps, count)) for place, count in zip(places, curves.steps, strict=True)},
     )
+
+
+def _channels(finding: Finding) -> list[OpportunityChannel]:
+    asked_for = finding.attempts_by_channel
+    return [
+        OpportunityChannel(
+            None if c.scid is None else scid_text(c.scid),
+            c.channel_point,
+            c.capacity_sat,
+            None if c.local_msat is None else c.local_msat // 1000,
+            asked_for.get(c.channel_id, 0),
+        )
+        for c in finding.channels
+        if not c.closed or c.channel_id in asked_for
+    ]

@@ -122,7 +122,7 @@ class Recommendation(Document, frozen=True):
     evidence: list[str]
 
 
-class Opportunity(Document, frozen=True, kw_only=True):
+class Opportunity(Document, frozen=True):
     """What one peer's channels could not do for one reason, and what would mend it."""
 
     rank: int

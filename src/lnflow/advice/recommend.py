@@ -42,21 +42,17 @@ class Case(Struct, frozen=True, gc=False):
 
 
 def case_of(finding: Finding) -> Case:
+    """Choose the channel; of equal ones the one that we have had for longest, as they come in that order."""
     candidates = [c for c in finding.channels if not c.closed]
-    channel = candidates[0] if candidates else None
     if finding.problem is not Problem.LIQUIDITY:
-        if len(candidates) > 1:
-            asked_for = finding.attempts_by_channel
-            channel = max(candidates, key=lambda c: (asked_for.get(c.channel_id, 0), -c.channel_id))
-        return Case(finding, channel, None)
-    if len(candidates) > 1:
-        channel = max(candidates, key=lambda c: (c.remote_msat or 0, c.capacity_sat or 0, -c.channel_id))
+        asked_for = finding.attempts_by_channel
+        return Case(finding, max(candidates, key=lambda c: asked_for.get(c.channel_id, 0), default=None), None)
+    channel = max(candidates, key=lambda c: (c.remote_msat or 0, c.capacity_sat or 0), default=None)
     wanted_msat = max(finding.flow_msat, finding.largest_likely_msat)
     if channel is None or not wanted_msat:
         return Case(finding, channel, None)
     room_msat = channel.remote_msat
-    amount_sat = -(-(wanted_msat if room_msat is None else min(wanted_msat, room_msat)) // 1000)
-    return Case(finding, channel, amount_sat)
+    return Case(finding, channel, -(-(wanted_msat if room_msat is None else min(wanted_msat, room_msat)) // 1000))
 
 
 def recommend(case: Case, sources: Sequence[ChannelFacts], gain_msat: float | None, covered_s: float) -> Recommendation:
@@ -268,17 +264,17 @@ def _make(
     finding, at = case.finding, case.channel
     mended = finding.per_month_msat if gain_msat is None else gain_msat
     return Recommendation(
-        action,
-        scid_text(at.scid) if at is not None and at.scid is not None else None,
-        amount_sat,
-        max_ppm,
-        fee_ppm,
-        max_htlc_msat,
-        None if action == "investigate" else mended,
-        cost_msat,
-        finding.confidence,
-        text,
-        [*_counts(finding), *evidence],
+        type=action,
+        channel=scid_text(at.scid) if at is not None and at.scid is not None else None,
+        amount_sat=amount_sat,
+        max_ppm=max_ppm,
+        fee_ppm=fee_ppm,
+        max_htlc_msat=max_htlc_msat,
+        gain_per_month_msat=None if action == "investigate" else mended,
+        cost_msat=cost_msat,
+        confidence=finding.confidence,
+        text=text,
+        evidence=[*_counts(finding), *evidence],
     )
 
 
@@ -290,8 +286,8 @@ def _counts(finding: Finding) -> list[str]:
     ]
     if finding.open_fee_msat and finding.settle_chance is not None:
         lines.append(
-            f"{sats(finding.open_fee_msat)} sat offered once per demand x {finding.settle_chance:.0%} chance to "
-            f"settle ({finding.settled} settled, {finding.downstream} failed downstream with this peer)"
+            f"{sats(finding.open_fee_msat)} sat offered once per demand x {round(finding.settle_chance * 100)}% chance "
+            f"to settle ({finding.settled} settled, {finding.downstream} failed downstream with this peer)"
         )
     return lines
 

@@ -67,15 +67,16 @@ def explain(
         )
     rank = next(n for n, f in enumerate(found.findings, start=1) if f is finding)
     [opportunity] = opportunities_of(facts, found, [finding], first_rank=rank)
+    unseen, lasting, doubt = found.circumstances.of(finding.place)
     own = [w for w in load_wishes([c.channel_id for c in finding.channels]) if finding.holds(w)]
     return WhyDocument(
         window=window_document(facts.scope.window),
         coverage=facts.scope.covered_share,
         opportunity=opportunity,
-        layers=_layers(finding),
+        layers=_layers(finding, unseen, lasting),
         demands=[_wish(w, channels) for w in own[:MOST_WISHES]],
         chance=_chance(found, finding),
-        formulas=_formulas(facts, finding),
+        formulas=_formulas(facts, finding, unseen, lasting, doubt),
         other_causes=[PROBLEM_NAMES[f.problem] for f in mine if f is not finding],
         notes=window_notes(facts.scope),
     )
@@ -90,8 +91,7 @@ def _listed(keys: Iterable[str | None]) -> str:
     return ", ".join(sorted(k or "?" for k in keys))
 
 
-def _layers(f: Finding) -> list[Layer]:
-    c = f.circumstances
+def _layers(f: Finding, unseen: float, lasting: float) -> list[Layer]:
     chance = f.settle_chance or 0.0
     settling = round(f.open_fee_msat * chance)
     return [
@@ -134,15 +134,15 @@ def _layers(f: Finding) -> list[Layer]:
             name="unseen parts",
             count=None,
             amount_msat=None,
-            fee_msat=round(settling * c.unseen),
-            rule=f"x {c.unseen:.3f}: who sends in equal parts stops when the first is refused",
+            fee_msat=round(settling * unseen),
+            rule=f"x {unseen:.3f}: who sends in equal parts stops when the first is refused",
         ),
         Layer(
             name="expected",
             count=None,
             amount_msat=None,
-            fee_msat=f.value.expected_msat,
-            rule=f"x {c.lasting:.3f}: the chance that the balance would have lasted",
+            fee_msat=f.expected_msat,
+            rule=f"x {lasting:.3f}: the chance that the balance would have lasted",
         ),
     ]
 
@@ -180,19 +180,18 @@ def _chance_row(size: int, groups: DemandGroups, chances: Chances) -> ChanceRow:
     )
 
 
-def _formulas(facts: WindowFacts, f: Finding) -> list[str]:
-    c = f.circumstances
+def _formulas(facts: WindowFacts, f: Finding, unseen: float, lasting: float, doubt: float) -> list[str]:
     chance = f.settle_chance or 0.0
     lines = [
-        f"expected = {sats(f.open_fee_msat)} sat x {chance:.3f} x {c.unseen:.3f} x {c.lasting:.3f}"
-        f" = {sats(f.value.expected_msat)} sat",
-        f"80 % range = {sats(f.value.low_msat)} to {sats(f.value.high_msat)} sat: luck of {f.servable} demands, the"
-        f" doubt of the chance, and {c.doubt:.2f} (standard deviation of the logarithm) for the model itself",
+        f"expected = {sats(f.open_fee_msat)} sat x {chance:.3f} x {unseen:.3f} x {lasting:.3f}"
+        f" = {sats(f.expected_msat)} sat",
+        f"80 % range = {sats(f.low_msat)} to {sats(f.high_msat)} sat: luck of {f.servable} demands, the"
+        f" doubt of the chance, and {doubt:.2f} (standard deviation of the logarithm) for the model itself",
     ]
     covered_s = facts.scope.coverage.covered_s
     if f.per_month_msat is not None:
         lines.append(
-            f"per month = {sats(f.value.expected_msat)} sat x 30 d / {covered_s / 86_400:.2f} d covered"
+            f"per month = {sats(f.expected_msat)} sat x 30 d / {covered_s / 86_400:.2f} d covered"
             f" = {sats(f.per_month_msat)} sat"
         )
     lines.append(

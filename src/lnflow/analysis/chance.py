@@ -35,7 +35,7 @@ class Chances(Struct, frozen=True, kw_only=True):
 
     def taken(self, rows: Ints) -> Chances:
         """Return some of the chances, in the order of their numbers."""
-        return Chances(**{name: getattr(self, name)[rows] for name in self.__struct_fields__})
+        return Chances(**{name: getattr(self, name).take(rows) for name in self.__struct_fields__})
 
     @property
     def mean(self) -> Floats:

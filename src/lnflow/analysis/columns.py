@@ -74,7 +74,9 @@ class Bins(Struct, frozen=True):
 
     def total(self, values: Ints) -> Ints:
         """Return the exact sum of each bin."""
-        return np.add.reduceat(values, self.starts) if len(self) else values[:0]
+        sums = np.zeros(len(self), np.int64)
+        np.add.at(sums, self.of_row, values)
+        return sums
 
     def sum(self, values: Floats) -> Floats:
         """Return the sum of each bin, added up in the order of the rows."""
@@ -88,9 +90,11 @@ class Bins(Struct, frozen=True):
         width = int(keys.max(initial=0)) + 1
         pairs = self.of_row * width + keys
         order = np.argsort(pairs, kind="stable")
-        starts = np.flatnonzero(np.diff(pairs[order], prepend=-1))
+        starts = np.flatnonzero(np.diff(pairs[order], prepend=-1) > 0)
         pairs, sums = pairs[order[starts]], np.add.reduceat(counts[order], starts) if len(starts) else counts[:0]
-        result: list[dict[int, int]] = [{} for _ in self.starts]
-        for bin_, key, count in zip((pairs // width).tolist(), (pairs % width).tolist(), sums.tolist(), strict=True):
+        bins, own = pairs // width, pairs % width
+        begins = np.diff(bins, prepend=-1) > 0
+        result = [{key: count} for key, count in zip(own[begins].tolist(), sums[begins].tolist(), strict=True)]
+        for bin_, key, count in zip(*(x[~begins].tolist() for x in (bins, own, sums)), strict=True):
             result[bin_][key] = count
         return result

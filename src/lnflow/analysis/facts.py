@@ -83,7 +83,7 @@ class DemandGroups(Struct, frozen=True, kw_only=True):
 
     def taken(self, rows: Ints) -> DemandGroups:
         """Return some of the groups, in the order of their numbers."""
-        return DemandGroups(**{name: getattr(self, name)[rows] for name in self.__struct_fields__})
+        return DemandGroups(**{name: getattr(self, name).take(rows) for name in self.__struct_fields__})
 
     @property
     def unserved(self) -> Ints:

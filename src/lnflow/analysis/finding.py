@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 from numpy.typing import NDArray
 
 from lnflow.analysis.chance import UNKNOWN
@@ -17,8 +17,8 @@ from lnflow.analysis.month import per_month_msat
 from lnflow.analysis.peers import Peers
 from lnflow.analysis.problems import PROBLEM_CONFIDENCE, problem_of, standing_of
 from lnflow.analysis.refusals import Refusals
-from lnflow.analysis.urgency import Urgency, urgencies
-from lnflow.analysis.valuation import Circumstances, Surroundings, Value, Values
+from lnflow.analysis.urgency import Urgencies, urgencies
+from lnflow.analysis.valuation import Circumstances, Values
 from lnflow.domain.causes import Circumstance, Problem
 from lnflow.domain.channel import ChannelFacts
 
@@ -65,11 +65,12 @@ class Finding(Struct, frozen=True, gc=False):
     settled: int
     downstream: int
     settled_msat: int
-    value: Value
-    circumstances: Circumstances
+    expected_msat: int
+    """Its value; `low_msat` and `high_msat` bound the middle 80 %."""
+    low_msat: int
+    high_msat: int
     per_month_msat: int | None
     failure_rate: float
-    urgency: Urgency
     confidence: float
 
     def holds(self, wish: WishFacts) -> bool:
@@ -80,15 +81,16 @@ class Finding(Struct, frozen=True, gc=False):
 
 
 def make_findings(
-    refusals: Refusals, peers: Peers, evidence: Evidence, surroundings: Surroundings, values: Values, scope: Scope
-) -> list[Finding]:
-    """Return the findings that the refusals make, the most valuable first; surroundings and values go by place."""
-    numbers = _numbers(refusals, evidence, surroundings)
+    refusals: Refusals, peers: Peers, evidence: Evidence, circumstances: Circumstances, values: Values, scope: Scope
+) -> tuple[list[Finding], Urgencies]:
+    """Return the findings that the refusals make, the most valuable first, and their urgencies, by place like all."""
+    numbers = _numbers(refusals, evidence, circumstances)
     unserved = numbers["unserved"]
     urgency = urgencies(values.expected_msat / 1000, unserved, numbers["failure_rate"])
     order = np.lexsort((refusals.problem, -numbers["attempts"], -urgency.total, -values.expected_msat))
     places: list[int] = order.tolist()
-    columns: dict[str, Sequence[Any]] = {name: column[order].tolist() for name, column in numbers.items()}
+    numbers |= structs.asdict(values)
+    columns: dict[str, Sequence[Any]] = {name: column.take(order).tolist() for name, column in numbers.items()}
     columns["settle_chance"] = [
         chance if fee_msat else None
         for chance, fee_msat in zip(columns["settle_chance"], columns["open_fee_msat"], strict=True)
@@ -103,19 +105,17 @@ def make_findings(
     ):
         tallies = refusals.bins.tallies(keys, refusals.groups.attempts)
         columns[name] = [tallies[place] for place in places]
-    columns["value"], columns["circumstances"] = values.in_order(order), surroundings.in_order(order)
-    columns["urgency"] = urgency.in_order(order)
     covered_s, certainty = scope.coverage.covered_s, 0.5 + 0.5 * scope.covered_share
     columns["per_month_msat"] = [
-        per_month_msat(value.expected_msat, covered_s, servable)
-        for value, servable in zip(columns["value"], columns["servable"], strict=True)
+        per_month_msat(expected_msat, covered_s, servable)
+        for expected_msat, servable in zip(columns["expected_msat"], columns["servable"], strict=True)
     ]
     confidence = _CONFIDENCE[refusals.problem] * unserved / (unserved + _EVIDENCE_HALF) * certainty
     columns["confidence"] = rounded(confidence[order], 3)
-    return list(map(Finding, *(columns[name] for name in Finding.__struct_fields__)))
+    return list(map(Finding, *(columns[name] for name in Finding.__struct_fields__))), urgency
 
 
-def _numbers(refusals: Refusals, evidence: Evidence, surroundings: Surroundings) -> dict[str, NDArray[Any]]:
+def _numbers(refusals: Refusals, evidence: Evidence, circumstances: Circumstances) -> dict[str, NDArray[Any]]:
     """Return the columns that are sums over the groups of a finding, or follow from such."""
     groups, bins, missed = refusals.groups, refusals.bins, refusals.missed
     mean = refusals.chances.mean * refusals.valued
@@ -124,7 +124,7 @@ def _numbers(refusals: Refusals, evidence: Evidence, surroundings: Surroundings)
     unserved = bins.total(groups.unserved * counted)
     settled, downstream = evidence.settled[refusals.peer], evidence.downstream[refusals.peer]
     open_fee_msat = bins.total(groups.open_fee_msat * missed)
-    flow_msat = bins.sum(groups.open_msat * mean) * surroundings.factor
+    flow_msat = bins.sum(groups.open_msat * mean) * circumstances.factor
     expected_fee = bins.sum(groups.open_fee_msat * mean)
     return {
         "attempts": bins.total(groups.attempts),

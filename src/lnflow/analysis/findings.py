@@ -15,7 +15,8 @@ from lnflow.analysis.month import per_month_msat
 from lnflow.analysis.peers import Peers
 from lnflow.analysis.problems import MODEL_DOUBT, UNCOVERED_DOUBT
 from lnflow.analysis.refusals import Refusals, sort_refusals
-from lnflow.analysis.valuation import OpenWishes, Surroundings, Value, value_findings
+from lnflow.analysis.urgency import Urgencies
+from lnflow.analysis.valuation import Circumstances, OpenWishes, Value, value_findings
 from lnflow.domain.causes import Problem
 
 _MODEL_DOUBT = np.array([0.0, *(MODEL_DOUBT[problem] for problem in Problem)])
@@ -26,7 +27,9 @@ class Findings(Struct, frozen=True, kw_only=True):
 
     findings: tuple[Finding, ...]
     refusals: Refusals
-    """What they are made of, by their places."""
+    """What they are made of, by their places; `circumstances` and `urgency` too."""
+    circumstances: Circumstances
+    urgency: Urgencies
     total: Value
     per_month_msat: int | None
     naive_msat: int
@@ -41,7 +44,7 @@ def find(facts: WindowFacts) -> Findings:
     peers = Peers(facts.channels)
     evidence = gather(facts, peers)
     refusals = sort_refusals(facts.demands, peers, evidence.chances)
-    surroundings = _surroundings(refusals, evidence, facts.scope.covered_share)
+    circumstances = _circumstances(refusals, evidence, facts.scope.covered_share)
     valued = np.flatnonzero(refusals.valued)
     values, total = value_findings(
         OpenWishes(
@@ -50,14 +53,16 @@ def find(facts: WindowFacts) -> Findings:
             fee_squares=refusals.groups.open_fee_squares[valued],
             chances=refusals.chances.taken(valued),
         ),
-        surroundings,
+        circumstances,
         evidence.chances.settled,
         evidence.chances.downstream,
     )
-    found = make_findings(refusals, peers, evidence, surroundings, values, facts.scope)
+    found, urgency = make_findings(refusals, peers, evidence, circumstances, values, facts.scope)
     return Findings(
         findings=tuple(found),
         refusals=refusals,
+        circumstances=circumstances,
+        urgency=urgency,
         total=total,
         per_month_msat=per_month_msat(
             total.expected_msat, facts.scope.coverage.covered_s, sum(f.servable for f in found)
@@ -68,7 +73,7 @@ def find(facts: WindowFacts) -> Findings:
     )
 
 
-def _surroundings(refusals: Refusals, evidence: Evidence, covered_share: float) -> Surroundings:
+def _circumstances(refusals: Refusals, evidence: Evidence, covered_share: float) -> Circumstances:
     """Tell of each finding which parts were never shown, and what balance would have lacked."""
     groups, bins, peer = refusals.groups, refusals.bins, refusals.peer
     open_msat = bins.total(groups.open_msat * refusals.valued)
@@ -90,4 +95,4 @@ def _surroundings(refusals: Refusals, evidence: Evidence, covered_share: float) 
     # what was added for parts that nobody saw is in doubt by half of it
     uncovered = UNCOVERED_DOUBT * (1 - covered_share)
     doubt = np.sqrt(_MODEL_DOUBT[refusals.problem] ** 2 + uncovered**2 + (0.5 * np.log(unseen)) ** 2)
-    return Surroundings(unseen=unseen, lasting=lasting, doubt=doubt)
+    return Circumstances(unseen=unseen, lasting=lasting, doubt=doubt)

@@ -8,20 +8,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from msgspec import Struct
 
 from lnflow.analysis.columns import Floats, Ints, summed, whole
 from lnflow.analysis.finding import Finding
-from lnflow.analysis.refusals import Refusals
+from lnflow.analysis.findings import Findings
 from lnflow.domain.causes import Problem
 from lnflow.domain.time import MONTH_S
 
-STEPS_SAT = (1_000_000, 2_000_000, 5_000_000, 10_000_000, 20_000_000, 50_000_000, 100_000_000)
+STEPS_SAT = np.array([1_000_000, 2_000_000, 5_000_000, 10_000_000, 20_000_000, 50_000_000, 100_000_000])
 _ALWAYS = 3  # so many steps are shown even where the first is enough
 
 
-Curve = tuple[Sequence[int], Sequence[int], Sequence[int], Sequence[int]]
-"""Growing additions in sat, and what each would earn within a month in msat, with its range, low and high."""
-NO_CURVE: Curve = ((), (), (), ())
+class Curves(Struct, frozen=True, kw_only=True):
+    """Growing additions and what each would earn within a month, one finding after the other, as columns."""
+
+    steps: list[int]
+    """How many of the rows are each finding's."""
+    added_sat: list[int]
+    gain_msat: list[int]
+    low_msat: list[int]
+    high_msat: list[int]
 
 
 class Gains:
@@ -30,10 +37,11 @@ class Gains:
     `covered_s` is above 0: where nothing was covered there is no rate to extrapolate.
     """
 
-    def __init__(self, refusals: Refusals, findings: Sequence[Finding], covered_s: float) -> None:
+    def __init__(self, found: Findings, findings: Sequence[Finding], covered_s: float) -> None:
         self._findings = findings
+        refusals, places = found.refusals, np.array([f.place for f in findings], np.int64)
         index = np.full(len(refusals), -1)
-        index[[f.place for f in findings]] = np.arange(len(findings))
+        index[places] = np.arange(len(findings))
         own = index[refusals.bins.of_row]
         groups = refusals.groups
         rows = np.flatnonzero((own >= 0) & refusals.valued & (groups.unserved > 0))
@@ -41,12 +49,11 @@ class Gains:
         self._wishes = groups.unserved[rows]
         # what came in parts at once needs room for a part only
         self._shown_msat = groups.open_part_msat[rows]
-        factor = np.array([f.circumstances.factor for f in findings], float)
-        scale = (factor * MONTH_S / covered_s)[self._finding]
+        scale = (found.circumstances.factor[places] * MONTH_S / covered_s)[self._finding]
         mean = refusals.chances.mean[rows]
         self._flow_msat = groups.open_msat[rows] * mean * scale
         self._value_msat = groups.open_fee_msat[rows] * mean * scale
-        fullest = [max((c.local_msat or 0 for c in f.channels if not c.closed), default=0) for f in findings]
+        fullest = [max([c.local_msat or 0 for c in f.channels if not c.closed], default=0) for f in findings]
         self._local_msat = np.array(fullest, np.int64)
 
     def of(self, added_msat: Ints) -> Floats:
@@ -64,29 +71,29 @@ class Gains:
         gain_msat: Floats = value_msat * np.minimum(1.0, served)
         return gain_msat
 
-    def curves(self) -> list[Curve]:
+    def curves(self) -> Curves:
         """Return the gain of growing additions, up to the first that serves everything; empty without a rate.
 
         Only missing balance has one, and only where there is enough evidence for a figure per month.
         """
-        steps = [self.of(np.full(len(self._findings), step_sat * 1000)) for step_sat in STEPS_SAT]
+        steps = [self.of(np.full(len(self._findings), step_msat)) for step_msat in STEPS_SAT * 1000]
         # a size that pays little must not make more balance look worse than less
         most = np.maximum.accumulate(np.array(steps)).T
-        rows = [(f.value.expected_msat, f.value.low_msat, f.value.high_msat) for f in self._findings]
-        expected, low, high = np.array(rows, np.int64).reshape(-1, 3).T
-        share = np.maximum(expected, 1)
-        columns = (
-            whole(most),
-            whole(np.floor(most * (low / share)[:, None])),
-            whole(most * (high / share)[:, None]),
+        expected = np.array([f.expected_msat for f in self._findings], np.int64)
+        low, high = (
+            np.array([getattr(f, end) for f in self._findings], np.int64) / np.maximum(expected, 1)
+            for end in ("low_msat", "high_msat")
         )
         shown = np.where(expected > 0, self._shown(most), 0)
-        return [
-            (STEPS_SAT[:count], gain[:count], low_of[:count], high_of[:count])
-            for count, gain, low_of, high_of in zip(
-                shown.tolist(), *(column.tolist() for column in columns), strict=True
-            )
-        ]
+        finding, step = np.nonzero(np.arange(len(STEPS_SAT)) < shown[:, None])
+        gain = most[finding, step]
+        return Curves(
+            steps=shown.tolist(),
+            added_sat=STEPS_SAT[step].tolist(),
+            gain_msat=whole(gain).tolist(),
+            low_msat=whole(np.floor(gain * low[finding])).tolist(),
+            high_msat=whole(gain * high[finding]).tolist(),
+        )
 
     def _shown(self, most: Floats) -> Ints:
         """Return how many of the growing gains are worth showing of each finding."""

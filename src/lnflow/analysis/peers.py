@@ -23,10 +23,9 @@ class Peers:
         most = max((c.channel_id for c in channels), default=0)
         self._peer = np.full(most + 2, self.nobody)
         self._standing = np.full(most + 2, int(Standing.NOT_OURS))
-        for number, own in enumerate(by_peer.values()):
-            for channel in own:
-                self._peer[channel.channel_id] = number
-                self._standing[channel.channel_id] = standing_of(channel)
+        ids = [channel.channel_id for own in by_peer.values() for channel in own]
+        self._peer[ids] = [number for number, own in enumerate(by_peer.values()) for _ in own]
+        self._standing[ids] = [standing_of(channel) for own in by_peer.values() for channel in own]
 
     def __len__(self) -> int:
         return len(self.channels)

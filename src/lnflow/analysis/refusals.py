@@ -45,11 +45,11 @@ class Refusals(Struct, frozen=True, kw_only=True):
         Exact for a single one, else the bound of the class (above all: twice the mean).
         """
         g = self.groups
-        unserved = np.maximum(g.unserved, 1)
-        mean, rest = np.divmod(g.open_msat, unserved)
-        twice_the_mean = 2 * mean + 2 * rest // unserved
         bound = np.array([*AMOUNT_BOUNDS_MSAT, _NO_BOUND])[g.amount_class]
-        bound = np.where(g.amount_class < len(AMOUNT_BOUNDS_MSAT), bound, twice_the_mean)
+        above = np.flatnonzero(g.amount_class == len(AMOUNT_BOUNDS_MSAT))
+        unserved = np.maximum(g.unserved[above], 1)
+        mean, rest = np.divmod(g.open_msat[above], unserved)
+        bound[above] = 2 * mean + 2 * rest // unserved
         largest = np.where(g.unserved > 1, np.minimum(g.open_msat, bound), g.open_msat)
         return np.where((g.amount_class == UNKNOWN) | (g.unserved <= 0), 0, largest)
 
@@ -60,8 +60,13 @@ def sort_refusals(demands: DemandGroups, peers: Peers, chances: SettleChances) -
     problem = problem_table()[demands.cause, demands.circumstance, demands.oversize, standing]
     peer = peers.of(demands.channel_id)
     ours = np.flatnonzero(problem != NO_PROBLEM)
-    _, first, found = np.unique(peer[ours] * _PROBLEMS + problem[ours], return_index=True, return_inverse=True)
-    of_row = np.argsort(np.argsort(first))[found]  # numbered in the order in which they are met
+    what = (peer * _PROBLEMS + problem)[ours]
+    met = np.full(len(peers) * _PROBLEMS, len(ours))
+    np.minimum.at(met, what, np.arange(len(ours)))
+    first = np.sort(met[met < len(ours)])
+    number = np.empty_like(met)
+    number[what[first]] = np.arange(len(first))  # in the order in which they are met
+    of_row = number[what]
     order = np.argsort(of_row, kind="stable")
     of_row = of_row[order]
     rows = ours[order]
@@ -71,9 +76,9 @@ def sort_refusals(demands: DemandGroups, peers: Peers, chances: SettleChances) -
     mean_msat = np.divide(groups.open_msat, groups.unserved, out=np.zeros(len(rows)), where=known)
     return Refusals(
         groups=groups,
-        bins=Bins(of_row, np.flatnonzero(np.diff(of_row, prepend=-1))),
-        peer=peer[ours[np.sort(first)]],
-        problem=problem[ours[np.sort(first)]],
+        bins=Bins(of_row, np.flatnonzero(np.diff(of_row, prepend=-1) > 0)),
+        peer=peer[ours[first]],
+        problem=problem[ours[first]],
         missed=missed,
         valued=missed & (groups.open_fee_msat > 0),
         chances=chances.of(peer[rows], groups.amount_class, mean_msat),

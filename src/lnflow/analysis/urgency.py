@@ -8,17 +8,7 @@ from msgspec import Struct
 from lnflow.analysis.columns import Floats, Ints
 
 
-class Urgency(Struct, frozen=True, gc=False):
-    revenue: float
-    frequency: float
-    rate: float
-
-    @property
-    def total(self) -> float:
-        return self.revenue + self.frequency + self.rate
-
-
-class Urgencies(Struct, frozen=True):
+class Urgencies(Struct, frozen=True, kw_only=True):
     """The urgency of all findings, as columns."""
 
     revenue: Floats
@@ -28,9 +18,6 @@ class Urgencies(Struct, frozen=True):
     @property
     def total(self) -> Floats:
         return self.revenue + self.frequency + self.rate
-
-    def in_order(self, order: Ints) -> list[Urgency]:
-        return list(map(Urgency, *(part[order].tolist() for part in (self.revenue, self.frequency, self.rate))))
 
 
 def urgencies(missed_sat: Floats, failures: Ints, failure_rate: Floats) -> Urgencies:

@@ -30,25 +30,13 @@ class OpenWishes(Struct, frozen=True, kw_only=True):
     chances: Chances
 
 
-class Circumstances(Struct, frozen=True, gc=False):
-    """What all wishes of a finding have in common.
+class Circumstances(Struct, frozen=True, kw_only=True):
+    """What all wishes of a finding have in common, finding by finding.
 
     `unseen` (1 or more): parts that senders never tried, because the first was refused.  `lasting` (0-1): whether
     there would have been balance for them.  `doubt`: how far the model may be off, as the standard deviation of
     the logarithm of the true figure about the estimated one.
     """
-
-    unseen: float
-    lasting: float
-    doubt: float
-
-    @property
-    def factor(self) -> float:
-        return self.unseen * self.lasting
-
-
-class Surroundings(Struct, frozen=True):
-    """The circumstances of all findings, as columns."""
 
     unseen: Floats
     lasting: Floats
@@ -58,13 +46,13 @@ class Surroundings(Struct, frozen=True):
     def factor(self) -> Floats:
         return self.unseen * self.lasting
 
-    def in_order(self, order: Ints) -> list[Circumstances]:
-        columns = (self.unseen, self.lasting, self.doubt)
-        return list(map(Circumstances, *(column[order].tolist() for column in columns)))
+    def of(self, place: int) -> tuple[float, float, float]:
+        """Return `unseen`, `lasting` and `doubt` of one finding."""
+        return float(self.unseen[place]), float(self.lasting[place]), float(self.doubt[place])
 
 
 class Value(Struct, frozen=True, gc=False):
-    """msat; `low` and `high` bound the middle 80 %."""
+    """Of all findings together, in msat; `low` and `high` bound the middle 80 %."""
 
     expected_msat: int
     low_msat: int
@@ -75,25 +63,21 @@ NOTHING = Value(expected_msat=0, low_msat=0, high_msat=0)
 
 
 class Values(Struct, frozen=True):
-    """The values of all findings, as columns."""
+    """The same of each finding, as columns."""
 
     expected_msat: Ints
     low_msat: Ints
     high_msat: Ints
 
-    def in_order(self, order: Ints) -> list[Value]:
-        columns = (self.expected_msat, self.low_msat, self.high_msat)
-        return list(map(Value, *(column[order].tolist() for column in columns)))
-
 
 def value_findings(
-    wishes: OpenWishes, surroundings: Surroundings, node_settled: int, node_downstream: int
+    wishes: OpenWishes, circumstances: Circumstances, node_settled: int, node_downstream: int
 ) -> tuple[Values, Value]:
-    """Return a value for each finding, all of which have their surroundings, and one for all together.
+    """Return a value for each finding, all of which have their circumstances, and one for all together.
 
     `node_settled` and `node_downstream` are the evidence of the node's average, whose doubt all share.
     """
-    factor = surroundings.factor
+    factor = circumstances.factor
     findings = len(factor)
     fee = wishes.fee_msat.astype(float)
     mean = wishes.chances.mean
@@ -124,7 +108,7 @@ def value_findings(
     samples *= total_fee[valued]
     samples *= factor[valued]
     luck = rng.standard_normal((draws, len(valued)))
-    luck *= surroundings.doubt[valued]
+    luck *= circumstances.doubt[valued]
     samples *= np.exp(luck, out=luck)
 
     middle[valued] = whole(expected[valued] * factor[valued])

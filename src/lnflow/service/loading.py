@@ -139,7 +139,7 @@ def _ends(rows: Block) -> EndGroups:
 
 
 def _whole(column: NDArray[Any]) -> Ints:
-    return column.astype("int64")
+    return column.astype("int64", copy=False)
 
 
 MOST_WISHES = 1_000  # of one peer and all causes, the largest; a face shows fewer

@@ -38,4 +38,4 @@ def divided(finding: Finding) -> dict[str, int]:
     points = {c.channel_id: c.channel_point for c in finding.channels if c.channel_point is not None}
     attempts = {points[chan]: n for chan, n in finding.attempts_by_channel.items() if chan in points}
     total = sum(attempts.values())
-    return {point: finding.value.expected_msat * n // total for point, n in attempts.items()} if total else {}
+    return {point: finding.expected_msat * n // total for point, n in attempts.items()} if total else {}

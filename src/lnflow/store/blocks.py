@@ -66,29 +66,25 @@ def added(parts: Sequence[tuple[int, Block]], kind: np.dtype[np.void]) -> Block:
     columns = {n: np.concatenate([block[n] for _, block in parts] or [np.empty(0, kind[n])]) for n in kind.names or ()}
     key = _key(columns)
     order = np.argsort(key, kind="stable")
-    starts = np.flatnonzero(np.diff(key.take(order), prepend=-1))
-    sign = None
-    if any(sign < 0 for sign, _ in parts):
-        sign = np.repeat([sign for sign, _ in parts], [len(block["chan"]) for _, block in parts]).take(order)
+    begins = np.diff(key.take(order), prepend=-1) > 0
+    first, place = order.take(np.flatnonzero(begins)), np.empty_like(order)
+    place[order] = np.cumsum(begins) - 1
+    sign = np.repeat([sign for sign, _ in parts], [len(block["chan"]) for _, block in parts])
     sums: Block = {}
     for name, column in columns.items():
-        if name in _KEYS:
-            sums[name] = column.take(order.take(starts))
-        else:
-            values = column.take(order)
-            sums[name] = _sums(values if sign is None else values * sign, starts, name)
+        sums[name] = column.take(first) if name in _KEYS else _sums(column * sign, place, len(first), name)
     left = sums[_COUNTS[kind]] > 0  # what was taken off to the last leaves nothing
     return sums if left.all() else {name: column.compress(left) for name, column in sums.items()}
 
 
-def _sums(values: NDArray[Any], starts: NDArray[np.int64], name: str) -> NDArray[Any]:
-    """Return the sums of the values from each start to the next."""
-    if not len(starts) or values.dtype == float:
-        return np.add.reduceat(values, starts) if len(starts) else values
-    if max(int(values.max()), -int(values.min())) * len(values) >= _TWO_63 <= np.abs(values).sum(dtype=float):
+def _sums(values: NDArray[Any], place: NDArray[np.int64], count: int, name: str) -> NDArray[Any]:
+    """Return `count` sums of the values that have each place."""
+    most = max(int(values.max(initial=0)), -int(values.min(initial=0)))
+    if values.dtype != float and most * len(values) >= _TWO_63 <= np.abs(values).sum(dtype=float):
         raise OverflowError(f"integer overflow: the sum of {name} takes more than 63 bits")
-    to_here = np.cumsum(values, dtype=np.int64)  # in half the time of `reduceat`
-    return np.diff(to_here.take(np.append(starts[1:] - 1, -1)), prepend=0)
+    sums = np.zeros(count, values.dtype)
+    np.add.at(sums, place, values)  # in a third of the time of `reduceat`
+    return sums
 
 
 def cover(first: int, last: int) -> Iterator[tuple[int, int, int]]:

@@ -35,21 +35,20 @@ _CHANNELS = f"""SELECT c.channel_id, c.scid, c.channel_point, c.peer_id, peer.pu
 _IN_BRIEF = f"""SELECT c.channel_id, c.scid, c.channel_point, c.peer_id, peer.pubkey, peer.alias, c.capacity_sat,
     s.local_msat, s.remote_msat, CASE WHEN l.at_ns <= ?2 THEN max(s.at_ns, l.at_ns) ELSE s.at_ns END,
     c.closed_height IS NOT NULL, a.fee_ppm, a.max_htlc_msat
-  FROM channel c LEFT JOIN peer USING (peer_id)
+  FROM channel c NOT INDEXED LEFT JOIN peer USING (peer_id)
   LEFT JOIN channel_state l ON l.node_id = ?1 AND l.chan = c.channel_id
   {_last("channel_snapshot", "s", "at_ns")} {_last("policy", "a", "since_ns", " AND {}.side = 0")}
-  WHERE c.node_id = ?1 AND c.channel_id <> 0"""
+  WHERE c.node_id = ?1 AND c.channel_id <> 0 ORDER BY c.channel_id"""
 
 
 def load_channels_in_brief(con: sqlite3.Connection, node_id: int, at_ns: int) -> list[ChannelFacts]:
     """Return what `load_channels` does without listings, links and the peers' policies, in a third of the time."""
-    found = [
+    return [
         ChannelFacts(chan, None if scid is None else from_signed(scid), point, peer_id, pubkey, alias, capacity_sat,
                      local_msat, remote_msat, balance_ns, bool(closed), fee_ppm, max_htlc_msat)
         for chan, scid, point, peer_id, pubkey, alias, capacity_sat, local_msat, remote_msat, balance_ns, closed,
             fee_ppm, max_htlc_msat in con.execute(_IN_BRIEF, (node_id, at_ns))
     ]  # fmt: skip
-    return sorted(found, key=lambda c: c.channel_id)
 
 
 def load_channels(con: sqlite3.Connection, node_id: int, at_ns: int) -> list[StoredChannel]:

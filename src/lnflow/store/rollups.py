@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from lnflow.domain.causes import Outcome
 from lnflow.domain.time import HOUR_NS
 from lnflow.store import bulk
+from lnflow.store.columns import read_columns
 from lnflow.store.rows import AMOUNT_IN, AMOUNT_OUT, CAUSE, IN_CHAN, LIVE, OUT_CHAN, OUTCOME, Column, Columns
 from lnflow.store.windows import PERIOD_H
 
@@ -29,8 +30,13 @@ _SHARE_COLUMNS = 10
 _SHARE = f"""a.accounted_ns / {HOUR_NS}, a.in_chan, a.out_chan, a.outcome, a.cause, a.live,
   coalesce(a.amount_in_msat, 0), coalesce(a.amount_out_msat, 0),
   max(coalesce(a.amount_in_msat - a.amount_out_msat, 0), 0)"""
-_WHOLE = (IN_CHAN, OUT_CHAN, OUTCOME, CAUSE, LIVE)
 _NOT_KNOWN = -1
+_SHARE_IN_BRIEF = (  # in few values, since each takes its time to be read
+    "(a.in_chan << 36) + (a.out_chan << 12) + (a.outcome << 9) + (a.cause << 1) + a.live",
+    f"coalesce(a.amount_in_msat, {_NOT_KNOWN})",
+    f"coalesce(a.amount_out_msat, {_NOT_KNOWN})",
+)
+_WHOLE = (IN_CHAN, OUT_CHAN, OUTCOME, CAUSE, LIVE)
 _TWO_63 = 1 << 63
 _MOST_CODE = 1 << 62
 
@@ -57,26 +63,17 @@ def shares_of_new(columns: Columns, accounted_ns: Column) -> Ints:
 
 
 def shares_read(con: sqlite3.Connection, where: str, parts: Iterable[tuple[int, Sequence[int]]]) -> Ints:
-    """Return `shares_of` column by column, without their hours (0); parts are signs with the parameters of `where`.
-
-    Few values a row are read, since each takes a fifth of a microsecond.
-    """
-    rows: list[tuple[int, ...]] = []
-    signs: list[int] = []
+    """Return `shares_of` column by column, without their hours (0); parts are signs with the parameters of `where`."""
+    found = [np.zeros((_SHARE_COLUMNS, 0), np.int64)]
+    source = f"FROM attempt a WHERE a.twin IS NULL AND ({where})"
     for sign, params in parts:
-        rows += con.execute(
-            f"""SELECT (a.in_chan << 36) + (a.out_chan << 12) + (a.outcome << 9) + (a.cause << 1) + a.live,
-                  coalesce(a.amount_in_msat, {_NOT_KNOWN}), coalesce(a.amount_out_msat, {_NOT_KNOWN})
-                FROM attempt a WHERE a.twin IS NULL AND ({where})""",
-            params,
-        ).fetchall()
-        signs += [sign] * (len(rows) - len(signs))
-    what, amount_in, amount_out = np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, 3).T
-    columns = np.zeros((_SHARE_COLUMNS, len(rows)), np.int64)
-    columns[0], columns[2], columns[3] = signs, what >> 36, what >> 12 & 0xFFFFFF
-    columns[4], columns[5], columns[6] = what >> 9 & 7, what >> 1 & 0xFF, what & 1
-    columns[7:] = _amounts(amount_in, amount_out)
-    return columns
+        what, amount_in, amount_out = read_columns(con, _SHARE_IN_BRIEF, source, params)
+        columns = np.zeros((_SHARE_COLUMNS, len(what)), np.int64)
+        columns[0], columns[2], columns[3] = sign, what >> 36, what >> 12 & 0xFFFFFF
+        columns[4], columns[5], columns[6] = what >> 9 & 7, what >> 1 & 0xFF, what & 1
+        columns[7:] = _amounts(amount_in, amount_out)
+        found.append(columns)
+    return np.concatenate(found, axis=1)
 
 
 def _amounts(amount_in: Ints, amount_out: Ints) -> tuple[Ints, Ints, Ints]:

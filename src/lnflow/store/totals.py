@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from itertools import chain
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from lnflow.store.columns import read_columns
 from lnflow.store.windows import PERIOD_H
 
 Ints = NDArray[np.int64]
@@ -65,7 +65,7 @@ def added(parts: Sequence[Sums], keys: int) -> Sums:
         key = (key << _KEY_BITS) + rows[:, more]
     order = np.argsort(key, kind="stable")
     rows, key = rows.take(order, axis=0), key.take(order)
-    starts = np.flatnonzero(np.diff(key, prepend=-1))
+    starts = np.flatnonzero(np.diff(key, prepend=-1) > 0)
     values = rows[:, keys:]
     if int(np.abs(values).max()) * len(values) >= _TWO_63:  # exact sums as slow Python integers
         values = values.astype(object)
@@ -107,12 +107,11 @@ def sums_of_hours(
     when, bounds = "hour >= ? AND hour < ?", (node_id, first, last)
     if chan is not None:  # each hour is a step into the index
         when = f"hour IN ({', '.join(str(hour) for hour in range(first, last))}) AND ? <= ? AND chan = {chan:d}"
-    grouped = ""
+    source = f"FROM {kind.hours} WHERE node_id = ? AND {when}"
     if last - first >= PERIOD_H:  # a table of many hours must not come into memory
-        columns, grouped = [f"sum({name})" for name in columns], f" GROUP BY {', '.join(kind.keys)}"
-    selected = ", ".join((*kind.keys, *columns))
-    rows = con.execute(f"SELECT {selected} FROM {kind.hours} WHERE node_id = ? AND {when}{grouped}", bounds).fetchall()
-    return np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, len(kind.keys) + len(columns))
+        keys, sums = ", ".join(kind.keys), ", ".join(f"sum({name}) AS {name}" for name in columns)
+        source = f"FROM (SELECT {keys}, {sums} {source} GROUP BY {keys})"
+    return read_columns(con, (*kind.keys, *columns), source, bounds).T
 
 
 def extend_totals(con: sqlite3.Connection, node_id: int, through_hour: int) -> None:

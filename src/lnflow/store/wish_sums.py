@@ -7,23 +7,31 @@ Blocks are made when a period has ended, and again when something in it changed.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from itertools import chain
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lnflow.domain.demand import PERIOD_NS
 from lnflow.store.blocks import DEMANDS, FAN_OUT, SERVED, Block, added, block_of, cover, from_bytes, parents, to_bytes
+from lnflow.store.columns import read_columns
 
+Ints = NDArray[np.int64]
 _KINDS = {0: DEMANDS, 1: SERVED}
 _DEMANDS, _SERVED = _KINDS
 
-# One demand in few values, since each takes SQLite and Python a fifth of a microsecond: what it is, then its amounts.
-_DEMAND = """SELECT out_chan * 4294967296 + cause * 16777216 + circumstance * 65536
-    + (coalesce(amount_class, -1) + 1) * 256 + oversize * 2 + (recovered_ns IS NULL),
-    attempts, attempted_msat, attempted_fee_msat, coalesce(amount_out_msat, 0),
-    max(0, coalesce(fee_msat - paid_msat, 0)), coalesce(part_msat, 0)
-  FROM demand WHERE node_id = ? AND first_ns >= ? AND first_ns < ?"""
+# One demand in few values, since each takes its time to be read: what it is, then its amounts.
+_DEMAND = (
+    "out_chan * 4294967296 + cause * 16777216 + circumstance * 65536"
+    " + (coalesce(amount_class, -1) + 1) * 256 + oversize * 2 + (recovered_ns IS NULL)",
+    "attempts",
+    "attempted_msat",
+    "attempted_fee_msat",
+    "coalesce(amount_out_msat, 0)",
+    "max(0, coalesce(fee_msat - paid_msat, 0))",
+    "coalesce(part_msat, 0)",
+)
+_SOME_DEMANDS = """FROM (SELECT * FROM demand WHERE node_id = ? AND first_ns >= ? AND first_ns < ?
+  ORDER BY first_ns LIMIT ? OFFSET ?)"""
 _AT_ONCE = 50_000  # demands in memory: a window without blocks may have millions
 _SERVED_SUMS = "chan, amount_class, sum(wishes), sum(arrived), sum(amount_msat), sum(part_msat), sum(arrived_msat)"
 
@@ -36,13 +44,13 @@ def load_demands(con: sqlite3.Connection, node_id: int, since_ns: int, until_ns:
     through = _through(con, node_id)
     first, last = (min(round(at_ns / PERIOD_NS), through) for at_ns in (since_ns, until_ns))
     if first >= last:
-        return added([(1, _demands_between(con, node_id, since_ns, until_ns))], DEMANDS)
+        return added(_demands_between(con, node_id, since_ns, until_ns), DEMANDS)
     parts = _blocks(con, node_id, _DEMANDS, first, last)
     for sign, at_ns, whole_ns in ((1, since_ns, first * PERIOD_NS), (-1, until_ns, last * PERIOD_NS)):
         if at_ns < whole_ns:
-            parts.append((sign, _demands_between(con, node_id, at_ns, whole_ns)))
+            parts += _demands_between(con, node_id, at_ns, whole_ns, sign)
         elif at_ns > whole_ns:
-            parts.append((-sign, _demands_between(con, node_id, whole_ns, at_ns)))
+            parts += _demands_between(con, node_id, whole_ns, at_ns, -sign)
     return added(parts, DEMANDS)
 
 
@@ -72,7 +80,7 @@ def extend_blocks(con: sqlite3.Connection, node_id: int, before_ns: int) -> None
     con.execute("DELETE FROM wish_block WHERE node_id = ? AND (number + 1) << 2 * level > ?", (node_id, first))
     for period in range(first, last):
         start_ns, end_ns = period * PERIOD_NS, (period + 1) * PERIOD_NS
-        _store(con, node_id, _DEMANDS, 0, period, _demands_between(con, node_id, start_ns, end_ns))
+        _store(con, node_id, _DEMANDS, 0, period, added(_demands_between(con, node_id, start_ns, end_ns), DEMANDS))
         _store(con, node_id, _SERVED, 0, period, _served_between(con, node_id, period, period + 1))
     for level, number in parents(first, last):
         for kind, columns in _KINDS.items():
@@ -116,19 +124,23 @@ def _store(con: sqlite3.Connection, node_id: int, kind: int, level: int, number:
         con.execute("INSERT INTO wish_block VALUES (?, ?, ?, ?, ?)", (node_id, kind, level, number, stored))
 
 
-def _demands_between(con: sqlite3.Connection, node_id: int, since_ns: int, until_ns: int) -> Block:
-    found = con.execute(_DEMAND, (node_id, since_ns, until_ns))
-    sums: list[tuple[int, Block]] = []
-    while rows := found.fetchmany(_AT_ONCE):
-        sums = [(1, added([*sums, (1, _demands_of(rows))], DEMANDS))]
-    return sums[0][1] if sums else block_of([], DEMANDS)
+def _demands_between(
+    con: sqlite3.Connection, node_id: int, since_ns: int, until_ns: int, sign: int = 1
+) -> list[tuple[int, Block]]:
+    """Return parts that add up to the demands of a time, each to be added or taken off."""
+    parts: list[tuple[int, Block]] = []
+    read = 0
+    while True:
+        some = read_columns(con, _DEMAND, _SOME_DEMANDS, (node_id, since_ns, until_ns, _AT_ONCE, read))
+        parts.append((sign, _demands_of(*some)))
+        if len(some[0]) < _AT_ONCE:
+            return parts
+        parts = [(sign, added([(1, block) for _, block in parts], DEMANDS))]
+        read += _AT_ONCE
 
 
-def _demands_of(rows: Sequence[tuple[int, ...]]) -> Block:
+def _demands_of(what: Ints, attempts: Ints, msat: Ints, fee_msat: Ints, amount: Ints, fee: Ints, part: Ints) -> Block:
     """Return single demands as a block in which keys are not sorted yet, nor once only."""
-    what, attempts, msat, fee_msat, amount, fee, part = (
-        np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, 7).T
-    )
     is_open = what & 1
     open_fee = fee * is_open
     columns = (

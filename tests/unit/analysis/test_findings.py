@@ -22,7 +22,7 @@ def test_retries_do_not_raise_what_is_missed() -> None:
 def test_expected_is_the_open_fee_times_the_chance_to_settle() -> None:
     [finding] = find(facts(demands(open_fee_msat=1_000_000), passed=WELL_PAID)).findings
     assert finding.settle_chance == pytest.approx(0.9, abs=0.005)
-    assert finding.value.expected_msat == pytest.approx(900_000, rel=0.01)
+    assert finding.expected_msat == pytest.approx(900_000, rel=0.01)
 
 
 def test_downstream_failures_lower_what_is_missed() -> None:
@@ -47,12 +47,12 @@ def test_causes_of_one_peer_are_findings_of_their_own() -> None:
 def test_recovered_wishes_are_not_missed() -> None:
     group = demands(cause=Cause.FEE_INSUFFICIENT, recovered=10, open_msat=0, open_fee_msat=0, open_fee_squares=0.0)
     [finding] = find(facts(group, passed=WELL_PAID)).findings
-    assert (finding.unserved, finding.value.expected_msat, finding.failure_rate) == (0, 0, 0)
+    assert (finding.unserved, finding.expected_msat, finding.failure_rate) == (0, 0, 0)
 
 
 def test_what_the_sender_did_wrong_is_not_missed() -> None:
     [finding] = find(facts(demands(cause=Cause.EXPIRY_TOO_FAR), passed=WELL_PAID)).findings
-    assert (finding.problem, finding.value.expected_msat, finding.servable) == (Problem.OTHER, 0, 0)
+    assert (finding.problem, finding.expected_msat, finding.servable) == (Problem.OTHER, 0, 0)
 
 
 def test_invented_channels_are_noise_but_counted() -> None:
@@ -153,12 +153,12 @@ def test_a_month_is_extrapolated_from_covered_time_only() -> None:
 def test_figures_hang_together(groups: list[DemandGroup], passed: list[EndGroup]) -> None:
     known = tuple(channel(i) for i in range(1, 5))
     found = find(facts(*groups, channels=known, passed=tuple(passed)))
-    assert found.total.expected_msat == sum(f.value.expected_msat for f in found.findings)
+    assert found.total.expected_msat == sum(f.expected_msat for f in found.findings)
     assert 0 <= found.total.low_msat <= found.total.expected_msat <= found.total.high_msat
     for f in found.findings:
-        assert 0 <= f.value.low_msat <= f.value.expected_msat <= f.value.high_msat
+        assert 0 <= f.low_msat <= f.expected_msat <= f.high_msat
         assert 0 <= f.failure_rate <= 1
-        assert 0 <= f.urgency.total <= 100
+        assert 0 <= found.urgency.total[f.place] <= 100
     assert sum(f.attempts for f in found.findings) + found.noise_attempts == sum(g.attempts for g in groups)
     assert len({(f.channels, f.problem) for f in found.findings}) == len(found.findings)
 
@@ -172,20 +172,20 @@ def test_a_window_of_which_little_was_covered_has_a_wider_range() -> None:
 def test_who_bisects_our_balance_is_counted_as_attempts_only() -> None:
     probe = demands(circumstance=Circumstance.PROBE)
     [finding] = find(facts(probe, passed=WELL_PAID)).findings
-    assert (finding.attempts, finding.demands, finding.servable, finding.value.expected_msat) == (20, 0, 0, 0)
+    assert (finding.attempts, finding.demands, finding.servable, finding.expected_msat) == (20, 0, 0, 0)
 
 
 def test_what_the_balance_could_not_serve_either_is_not_missed_for_size() -> None:
     group = demands(cause=Cause.HTLC_EXCEEDS_MAX, circumstance=Circumstance.BALANCE_SHORT)
     [finding] = find(facts(group, passed=WELL_PAID)).findings
-    assert (finding.demands, finding.servable, finding.value.expected_msat) == (10, 0, 0)
+    assert (finding.demands, finding.servable, finding.expected_msat) == (10, 0, 0)
 
 
 def test_downtime_of_a_peer_that_is_always_empty_costs_nothing() -> None:
     """Nothing earned, everything refused for lack of balance: online it would have been refused as well."""
     down = demands(cause=Cause.UNKNOWN_NEXT_PEER, circumstance=Circumstance.LINK_DOWN)
     found = find(facts(demands(), down))
-    assert {f.problem: f.value.expected_msat > 0 for f in found.findings} == {
+    assert {f.problem: f.expected_msat > 0 for f in found.findings} == {
         Problem.LIQUIDITY: True,
         Problem.OFFLINE: False,
     }
@@ -219,6 +219,6 @@ def test_a_node_of_many_findings_has_the_ranges_of_one() -> None:
             passed=tuple(ends(n, settled=900, downstream=100) for n in numbers),
         )
     ).findings
-    lows, highs = ([getattr(f.value, end) for f in many] for end in ("low_msat", "high_msat"))
-    assert sum(lows) / len(lows) == pytest.approx(alone.value.low_msat, rel=0.05)
-    assert sum(highs) / len(highs) == pytest.approx(alone.value.high_msat, rel=0.05)
+    lows, highs = ([getattr(f, end) for f in many] for end in ("low_msat", "high_msat"))
+    assert sum(lows) / len(lows) == pytest.approx(alone.low_msat, rel=0.05)
+    assert sum(highs) / len(highs) == pytest.approx(alone.high_msat, rel=0.05)

@@ -8,7 +8,7 @@ from tests.unit.analysis.builders import channel, demands, ends, facts
 
 from lnflow.analysis.finding import Finding
 from lnflow.analysis.findings import find
-from lnflow.analysis.marginal import Gains
+from lnflow.analysis.marginal import Curves, Gains
 from lnflow.domain.causes import Cause
 
 DAY_S = 86_400
@@ -20,7 +20,7 @@ def found(**changes: int) -> tuple[Finding, Gains]:
     passed = (ends(1, settled=900, downstream=100),)
     result = find(facts(demands(**changes), channels=(empty,), passed=passed))
     [finding] = result.findings
-    return finding, Gains(result.refusals, [finding], DAY_S)
+    return finding, Gains(result, [finding], DAY_S)
 
 
 def gain_of(gains: Gains, added_sat: int) -> float:
@@ -43,16 +43,19 @@ def test_what_is_larger_than_the_addition_is_not_served_by_it() -> None:
 
 def test_the_curve_rises_to_the_whole_and_ends_there() -> None:
     finding, gains = found()
-    [(added_sat, rising, low, high)] = gains.curves()
-    assert list(added_sat[:3]) == [1_000_000, 2_000_000, 5_000_000]
+    curves = gains.curves()
+    rising = curves.gain_msat
+    assert curves.steps == [len(rising)]
+    assert curves.added_sat[:3] == [1_000_000, 2_000_000, 5_000_000]
     assert rising == sorted(rising)
     assert rising[-1] == pytest.approx(finding.per_month_msat, rel=0.01)
-    assert all(least <= gain <= most for least, gain, most in zip(low, rising, high, strict=True))
+    for low, gain, high in zip(curves.low_msat, rising, curves.high_msat, strict=True):
+        assert low <= gain <= high
 
 
 def test_only_missing_balance_has_a_curve() -> None:
     _, gains = found(cause=Cause.HTLC_EXCEEDS_MAX)
-    assert [[*map(len, curve)] for curve in gains.curves()] == [[0, 0, 0, 0]]
+    assert gains.curves() == Curves(steps=[0], added_sat=[], gain_msat=[], low_msat=[], high_msat=[])
 
 
 def test_one_finding_alone_gains_what_it_gains_among_all() -> None:
@@ -60,8 +63,9 @@ def test_one_finding_alone_gains_what_it_gains_among_all() -> None:
     channels = tuple(channel(n, local_msat=n * 10**9) for n in range(1, 5))
     groups = [demands(n, amount_class=size, open_msat=n * size * 10**9) for n in range(1, 5) for size in (4, 6, 8)]
     result = find(facts(*groups, channels=channels, passed=(ends(2, settled=40, downstream=7),)))
-    together = Gains(result.refusals, result.findings, DAY_S)
+    together = Gains(result, result.findings, DAY_S)
     added = np.array([n * 10**9 for n, _ in enumerate(result.findings, 1)])
-    alone = [Gains(result.refusals, [finding], DAY_S) for finding in result.findings]
+    alone = [Gains(result, [finding], DAY_S) for finding in result.findings]
     assert [g.of(added[n : n + 1])[0] for n, g in enumerate(alone)] == together.of(added).tolist()
-    assert [g.curves()[0] for g in alone] == together.curves()
+    for name in Curves.__struct_fields__:
+        assert [row for g in alone for row in getattr(g.curves(), name)] == getattr(together.curves(), name)

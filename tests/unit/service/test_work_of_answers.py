@@ -105,7 +105,7 @@ def test_rows_read_for_a_window_are_bounded_by_its_groups_and_six_hours(stores: 
     with StoreReader(path) as store, statements(store) as seen:
         store.demands(FIRST_NS + 4 * HOUR_NS, until_ns)
         con = sqlite3.connect(path)
-        ends = [s.replace("SELECT out_chan", "SELECT max(first_ns) - min(first_ns), out_chan") for s in seen]
+        ends = [s.replace("SELECT group", "SELECT max(first_ns) - min(first_ns), group") for s in seen]
         ends = [s.split(" GROUP BY ")[0] for s in ends if " FROM demand WHERE" in s]
         assert len(ends) == 2
         assert all(con.execute(s).fetchone()[0] <= 3 * HOUR_NS for s in ends)
