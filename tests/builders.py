@@ -50,6 +50,14 @@ def refused(
     return Refused(IN, htlc, at_ns, out, cause, amount_in, out_msat, 15, 6)
 
 
+def stored(path: Path, events: Sequence[HtlcEvent], upkept_ns: int) -> Path:
+    """Make a store of these events, with totals and blocks of what had ended by then."""
+    with StoreWriter(path, "node") as writer:
+        write(writer, events)
+        writer.upkeep(upkept_ns)
+    return path
+
+
 def write(writer: StoreWriter, events: Iterable[HtlcEvent]) -> None:
     """Store events as one batch."""
     joiner = Joiner()

@@ -14,8 +14,7 @@ def sats(msat: int | None) -> str:
     if msat is None:
         return "–"
     if abs(msat) >= 100_000:
-        sat = round(msat / 1000)
-        return str(sat) if abs(sat) < 1000 else f"{sat:,}"  # grouping takes its time
+        return f"{round(msat / 1000):,}"
     text = f"{msat / 1000:.3f}" if abs(msat) < 1000 else f"{msat / 1000:.2f}"
     return text.rstrip("0").rstrip(".")
 

@@ -107,6 +107,20 @@ def test_a_pipe_takes_a_result_as_it_comes(database: str, tmp_path: Path) -> Non
     assert pipe.is_fifo()
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="this system does not list threads")
+def test_an_answer_starts_no_threads_of_a_matrix_library(database: str) -> None:
+    code = (
+        "import os, sys; from lnflow.cli.main import main\n"
+        "try: main(['analyze', '--all', sys.argv[1]])\n"
+        "finally: print(len(os.listdir('/proc/self/task')), file=sys.stderr)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    run = subprocess.run(
+        [sys.executable, "-c", code, database], env=environment, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert run.stderr == "1\n"
+
+
 @pytest.mark.parametrize("descriptor", [0, 1, 2])
 def test_a_stream_that_was_closed_at_the_start_is_no_trouble(database: str, descriptor: int) -> None:
     run = subprocess.run(

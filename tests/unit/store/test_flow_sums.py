@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.builders import OUT, T0, offered, refused, settled, write
+from tests.builders import OUT, T0, offered, refused, settled, stored, write
 
 from lnflow.domain.causes import Cause, Outcome
 from lnflow.domain.htlc import HtlcEvent
@@ -41,11 +41,8 @@ def traffic() -> list[HtlcEvent]:
 
 @pytest.fixture(scope="module")
 def summed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("store") / "s"
-    with StoreWriter(path, "node") as writer:
-        write(writer, traffic())
-        writer.upkeep(T0 + (DAYS - 1) * DAY_NS)  # the last day has no totals yet
-    return path
+    last_day_ns = T0 + (DAYS - 1) * DAY_NS  # has no totals yet
+    return stored(tmp_path_factory.mktemp("store") / "s", traffic(), last_day_ns)
 
 
 def of_rows(path: Path, since_ns: int, until_ns: int) -> tuple[Counter[int], Counter[int], Counter[tuple[int, int]]]:

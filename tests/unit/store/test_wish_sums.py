@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.builders import OUT, T0, offered, refused, rows_of, settled, write
+from tests.builders import OUT, T0, offered, refused, rows_of, settled, stored, write
 
 from lnflow.domain.causes import Cause
 from lnflow.domain.channel import ChannelState
@@ -41,11 +41,8 @@ def traffic(days: int = DAYS) -> list[HtlcEvent]:
 
 @pytest.fixture(scope="module")
 def summed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("store") / "s"
-    with StoreWriter(path, "node") as writer:
-        write(writer, traffic())
-        writer.upkeep(T0 + (DAYS - 1) * DAY_NS)  # the last day has no blocks yet
-    return path
+    last_day_ns = T0 + (DAYS - 1) * DAY_NS  # has no blocks yet
+    return stored(tmp_path_factory.mktemp("store") / "s", traffic(), last_day_ns)
 
 
 def demands_of_rows(path: Path, since_ns: int, until_ns: int) -> dict[tuple[int, ...], list[int]]:
